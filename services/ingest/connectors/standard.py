@@ -1,0 +1,41 @@
+"""Standard Webhooks: a signed JSON body with `type`, `timestamp` and `data` as in the event contract.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
+
+from typing import Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from services.ingest.connectors.delivery import Delivery, SignatureRefused, Untranslatable
+
+SOURCE = "standard"
+
+
+def verify(delivery: Delivery, secret: str) -> None:
+    """Raises SignatureRefused."""
+    webhook = Webhook(secret)
+    try:
+        webhook.verify(delivery.body, dict(delivery.headers), json_parse=False)
+    # Malformed headers and bodies come out of the library as ValueErrors of several kinds.
+    except (WebhookVerificationError, ValueError) as error:
+        raise SignatureRefused(
+            "webhook-id, webhook-timestamp or webhook-signature is missing, stale or does not match"
+        ) from error
+
+
+def translate(payload: Any, delivery: Delivery) -> list[dict[str, Any]]:
+    """The one event of the body; its id is the webhook's. Raises Untranslatable."""
+    if not isinstance(payload, dict) or not {"type", "timestamp", "data"} <= payload.keys():
+        raise Untranslatable("the body is a JSON object with type, timestamp and data")
+    event = {
+        "specversion": "1.0",
+        "id": delivery.headers["webhook-id"],
+        "source": SOURCE,
+        "type": payload["type"],
+        "time": payload["timestamp"],
+        "data": payload["data"],
+    }
+    if payload.get("subject") is not None:
+        event["subject"] = payload["subject"]
+    return [event]

@@ -1,0 +1,190 @@
+"""What is known of a lead, folded event by event. Pure.
+
+The fold does not depend on the order of events: each value keeps the stamp (occurred_at, source, id) of the
+event that set it and the greatest stamp wins; activities are counted per day. So a late event, a merge or a
+replay gives the same state as if everything had come in order.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast
+
+from shared.contracts.events import OUTCOMES
+
+Scalar = str | int | float | bool | None
+Stamp = tuple[int, str, str]
+Status = Literal["open", "won", "lost", "erased"]
+
+# Events that are something the lead or the company did. An own activity goes by the company's own name.
+ACTIVITIES = {
+    event_type: event_type.removeprefix("crm.").replace(".", "_")
+    for event_type in (
+        "crm.message.received",
+        "crm.message.sent",
+        "crm.email.opened",
+        "crm.email.clicked",
+        "crm.email.bounced",
+        "crm.email.unsubscribed",
+        "crm.page.viewed",
+        "crm.form.submitted",
+        "crm.meeting.booked",
+        "crm.meeting.held",
+        "crm.meeting.cancelled",
+        "crm.call.logged",
+    )
+}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+PROFILE = ("email", "phone", "name", "company")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as the fold sees it. `known_at` is when Éclaireur could know of it."""
+
+    source: str
+    id: str
+    type: str
+    subject: str | None
+    occurred_at: datetime
+    known_at: datetime
+    data: Mapping[str, Any]
+
+    @property
+    def stamp(self) -> Stamp:
+        return microseconds(self.occurred_at), self.source, self.id
+
+
+@dataclass(slots=True)
+class Activity:
+    """How often per UTC day (proleptic ordinal) and when last (microseconds since 1970)."""
+
+    days: dict[int, int] = field(default_factory=dict)
+    last: int = 0
+
+
+@dataclass(slots=True)
+class LeadState:
+    """Registers: the profile, ``stage``, ``outcome``, ``attribute.<name>``, ``subject.<source>`` …"""
+
+    registers: dict[str, tuple[Scalar, Stamp]] = field(default_factory=dict)
+    activities: dict[str, Activity] = field(default_factory=dict)
+    first: int = 0
+    last: int = 0
+    known: int = 0
+    last_stamp: Stamp = (0, "", "")
+
+    def value(self, register: str) -> Scalar:
+        entry = self.registers.get(register)
+        return entry[0] if entry else None
+
+    @property
+    def status(self) -> Status:
+        return cast(Status, self.value("outcome") or "open")
+
+    @property
+    def message_waiting(self) -> bool:
+        """Whether the lead's last message came after the company's last one."""
+        received, sent = self.activities.get("message_received"), self.activities.get("message_sent")
+        return received is not None and (sent is None or received.last > sent.last)
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def moment(us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=us)
+
+
+def _set(state: LeadState, register: str, value: Scalar, stamp: Stamp) -> None:
+    known = state.registers.get(register)
+    if known is None or stamp > known[1]:
+        state.registers[register] = (value, stamp)
+
+
+def _count(state: LeadState, name: str, event: Event) -> None:
+    activity = state.activities.setdefault(name, Activity())
+    day = event.occurred_at.astimezone(UTC).toordinal()
+    activity.days[day] = activity.days.get(day, 0) + 1
+    activity.last = max(activity.last, microseconds(event.occurred_at))
+
+
+def _describe(state: LeadState, lead: Mapping[str, Any], stamp: Stamp) -> None:
+    for name in PROFILE:
+        if lead.get(name):
+            _set(state, name, lead[name], stamp)
+    for name, value in (lead.get("external_ids") or {}).items():
+        _set(state, f"external_id.{name}", value, stamp)
+    for name, value in (lead.get("attributes") or {}).items():
+        _set(state, f"attribute.{name}", value, stamp)
+
+
+def is_outcome(event: Event) -> bool:
+    return event.type in OUTCOMES or event.type == "crm.lead.erased"
+
+
+def fold(state: LeadState, event: Event) -> None:
+    """Take `event` into `state`, in place.
+
+    What an outcome says of the lead is not taken as a description of it: a field filled when the deal closed
+    would tell the model the answer.
+    """
+    stamp = event.stamp
+    state.known = max(state.known, microseconds(event.known_at))
+    state.last_stamp = max(state.last_stamp, stamp)
+    if event.subject:
+        _set(state, f"subject.{event.source}", event.subject, stamp)
+    if event.type == "crm.lead.erased":
+        # Erased stays erased, whatever is older or newer.
+        state.registers["outcome"] = ("erased", (2**63, "", ""))
+        return
+    if event.type in OUTCOMES:
+        _set(state, "outcome", OUTCOMES[event.type], stamp)
+        return
+    state.first = min(state.first or stamp[0], stamp[0])
+    state.last = max(state.last, stamp[0])
+    data = event.data
+    _describe(state, data.get("lead") or {}, stamp)
+    for name in ("owner", "source_channel", "amount", "language"):
+        if data.get(name) is not None:
+            _set(state, name, data[name], stamp)
+    if event.type == "crm.stage.changed":
+        _set(state, "stage", data.get("to"), stamp)
+    elif event.type == "crm.consent.changed":
+        _set(state, f"consent.{data.get('purpose')}", data.get("granted"), stamp)
+    elif event.type == "crm.activity.logged":
+        _count(state, data["activity"], event)
+    elif event.type in ACTIVITIES:
+        _count(state, ACTIVITIES[event.type], event)
+
+
+def to_json(state: LeadState) -> dict[str, Any]:
+    return {
+        "registers": state.registers,
+        "activities": {
+            name: {"days": {str(day): n for day, n in sorted(activity.days.items())}, "last": activity.last}
+            for name, activity in state.activities.items()
+        },
+        "first": state.first,
+        "last": state.last,
+        "known": state.known,
+        "last_stamp": state.last_stamp,
+    }
+
+
+def from_json(document: Mapping[str, Any]) -> LeadState:
+    return LeadState(
+        registers={
+            name: (value, (stamp[0], stamp[1], stamp[2]))
+            for name, (value, stamp) in document["registers"].items()
+        },
+        activities={
+            name: Activity({int(day): n for day, n in activity["days"].items()}, activity["last"])
+            for name, activity in document["activities"].items()
+        },
+        first=document["first"],
+        last=document["last"],
+        known=document["known"],
+        last_stamp=(document["last_stamp"][0], document["last_stamp"][1], document["last_stamp"][2]),
+    )

@@ -1,0 +1,34 @@
+"""What can be allowed, and which role is allowed what."""
+
+from typing import Final
+
+SCOPES: Final[dict[str, str]] = {
+    "events:write": "post events and webhooks",
+    "events:history": "post declared history: events known at the time they happened",
+    "rejected:read": "read quarantined deliveries",
+    "status:read": "read the state of the services",
+    "leads:read": "read the queue, leads, timelines and scores",
+    "score:run": "score a lead given in the call",
+    "models:read": "read models and their cards",
+    "models:write": "train and promote models",
+    "thresholds:read": "read grade thresholds",
+    "thresholds:write": "publish grade thresholds",
+    "drafts:read": "read drafts",
+    "drafts:decide": "approve or reject drafts, as a named person",
+    "knowledge:read": "read the knowledge of the house",
+    "knowledge:write": "add to the knowledge of the house",
+    "deliveries:read": "read what was written back",
+}
+
+_REP = frozenset({"leads:read", "status:read", "models:read", "thresholds:read"}) | {
+    "drafts:read",
+    "drafts:decide",
+    "knowledge:read",
+}
+
+ROLES: Final[dict[str, frozenset[str]]] = {
+    "admin": frozenset(SCOPES),
+    "marketing": _REP | {"score:run", "models:write", "thresholds:write", "knowledge:write", "rejected:read"},
+    "rep": _REP,
+    "integrator": frozenset({"events:write", "rejected:read", "status:read", "deliveries:read"}),
+}
