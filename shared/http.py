@@ -1,8 +1,8 @@
 """What every HTTP API of the suite has in common: problem+json, authorization, health, metrics, OpenAPI."""
 
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import orjson
 import structlog
@@ -19,7 +19,13 @@ log = structlog.get_logger()
 F = TypeVar("F", bound=Callable[..., Any])
 ReadinessCheck = Callable[[], bool]
 
+
+class Closable(Protocol):
+    def close(self) -> None: ...
+
+
 PUBLIC = "public"
+RESOURCES = "eclaireur.resources"
 RETRY_AFTER_S = 5
 
 REQUESTS = Counter("http_requests_total", "Answers", ["service", "endpoint", "status"])
@@ -133,14 +139,21 @@ def _validation_problem(error: ValidationError) -> Response:
 
 
 def create_api(
-    service: str, verifier: Verifier, *, ready: Mapping[str, ReadinessCheck], version: str = "1"
+    service: str,
+    verifier: Verifier,
+    *,
+    ready: Mapping[str, ReadinessCheck],
+    resources: Sequence[Closable] = (),
+    version: str = "1",
 ) -> OpenAPI:
-    """An application whose routes deny by default. `ready` names what it needs and how to ask for it."""
+    """An application whose routes deny by default. `ready` names what it needs and how to ask for it;
+    `resources` are what `close` closes."""
     app = OpenAPI(
         service,
         info=Info(title=f"Éclaireur {service}", version=version),
         security_schemes={"bearer": {"type": "http", "scheme": "bearer"}},
         doc_ui=False,
+        static_folder=None,
         validation_error_callback=_validation_problem,
     )
 
@@ -190,4 +203,11 @@ def create_api(
     def openapi() -> Response:
         return Response(orjson.dumps(app.api_doc, default=str), content_type="application/json")
 
+    app.extensions[RESOURCES] = resources
     return app
+
+
+def close(app: Flask) -> None:
+    """Close the connections of an application; a server's process ends with its own."""
+    for resource in app.extensions.get(RESOURCES, ()):
+        resource.close()

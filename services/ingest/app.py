@@ -26,7 +26,9 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
     auth_pool = connect_pool(settings.database_url, schema=AUTH_SCHEMA, max_size=2)
     verifier = Verifier(auth_pool, PersonTokens(settings.token_secret.get_secret_value()))
     # Ready without Postgres: events are taken while it is down, from keys that were verified before.
-    app = create_api("ingest", verifier, ready={"kafka": publisher.ready})
+    app = create_api(
+        "ingest", verifier, ready={"kafka": publisher.ready}, resources=[publisher, pool, auth_pool]
+    )
     app.config["MAX_CONTENT_LENGTH"] = settings.ingest_max_body_bytes
     app.register_api(create_blueprint(publisher, pool, settings))
     return app

@@ -19,6 +19,8 @@ def create_app(settings: ScoringSettings | None = None) -> Flask:
     pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=8)
     auth_pool = connect_pool(settings.database_url, schema=AUTH_SCHEMA, max_size=2)
     verifier = Verifier(auth_pool, PersonTokens(settings.token_secret.get_secret_value()))
-    app = create_api("scoring", verifier, ready={"postgres": lambda: answers(pool)})
+    app = create_api(
+        "scoring", verifier, ready={"postgres": lambda: answers(pool)}, resources=[pool, auth_pool]
+    )
     app.register_api(create_blueprint(pool, settings))
     return app

@@ -16,6 +16,7 @@ PERSON_TOKEN_S = 120
 KEY_FRESH_S = 30
 KEY_STALE_S = 3600
 """A key verified within this time is accepted while Postgres does not answer: events still come in."""
+ASK_AGAIN_S = 5
 MAX_CACHED_KEYS = 10_000
 
 
@@ -63,6 +64,7 @@ class Verifier:
         self._pool = pool
         self._tokens = tokens
         self._lock = Lock()
+        self._away_until = 0.0
         self._keys: dict[bytes, tuple[float, Principal]] = {}
 
     def verify(self, token: str) -> Principal | None:
@@ -72,12 +74,15 @@ class Verifier:
         hashed = store.token_hash(token)
         now = time.monotonic()
         known = self._keys.get(hashed)
-        if known and now - known[0] < KEY_FRESH_S:
+        # While Postgres is away, waiting for it at each call would only make callers time out.
+        trusted_s = KEY_STALE_S if now < self._away_until else KEY_FRESH_S
+        if known and now - known[0] < trusted_s:
             return known[1]
         try:
             with self._pool.connection() as connection:
                 key = store.key_by_hash(connection, hashed)
         except (psycopg.OperationalError, PoolTimeout) as error:
+            self._away_until = time.monotonic() + ASK_AGAIN_S
             if known and now - known[0] < KEY_STALE_S:
                 return known[1]
             raise AuthUnavailable from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from shared.contracts.topics import CRM_REJECTED
+from shared.contracts.topics import CRM_REJECTED, MAX_EVENT_BYTES
 from shared.kafka import Outgoing, Record
 
 
@@ -22,6 +22,8 @@ def rejected(
     event_key: str | None = None,
 ) -> Outgoing:
     """`reason` is a code, `detail` says in words what to do; the raw bytes are kept as they came."""
+    if len(raw) > MAX_EVENT_BYTES:
+        raw, detail = raw[:MAX_EVENT_BYTES], f"{detail} (only the first {MAX_EVENT_BYTES} bytes are kept)"
     value = {
         "source": source,
         "connector": connector,

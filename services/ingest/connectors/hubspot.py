@@ -56,6 +56,8 @@ def _event(notification: Any) -> dict[str, Any]:
     try:
         kind = notification["subscriptionType"]
         portal, contact, happened = (notification[n] for n in ("portalId", "objectId", "occurredAt"))
+        if not isinstance(contact, int | str):
+            raise TypeError("objectId")
         # eventId is not unique, and a retry differs in attemptNumber only.
         parts = (notification.get(n, "") for n in ("subscriptionId", "eventId", "propertyName"))
         event_id = ":".join(str(part) for part in (kind, contact, happened, *parts))

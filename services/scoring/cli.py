@@ -1,0 +1,164 @@
+"""`eclaireur train`, `models` and `evaluate`."""
+
+# ruff: noqa: PLC0415 - imported as a command runs, so that `eclaireur --help` answers at once
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import httpx
+
+app = typer.Typer()
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
+ASK_EVERY_S = 0.3
+
+
+@app.command()
+def train(as_json: AsJson = False) -> None:
+    """Learn from the leads won and lost so far, publish the better model and rank the open leads again."""
+    import orjson
+
+    from shared.progress import shown_progress
+
+    with _client() as client:
+        asked = _ask(client, "POST", "/v1/trainings")
+        with shown_progress("Training", total=100) as advance:
+            shown = 0
+            while True:
+                training = _ask(client, "GET", f"/v1/trainings/{asked['training_id']}")
+                percent = int(100 * training["progress"])
+                advance(percent - shown)
+                shown = percent
+                if training["status"] in ("done", "failed"):
+                    break
+                time.sleep(ASK_EVERY_S)
+        published = next(
+            (
+                model
+                for model in _ask(client, "GET", "/v1/models")["models"]
+                if model["model_version"] == training["model_version"]
+            ),
+            None,
+        )
+    if as_json:
+        typer.echo(orjson.dumps({"training": training, "model": published}).decode())
+    elif published:
+        _show_model(published)
+    if training["status"] == "failed":
+        error = training["error"] or {}
+        typer.echo(f"eclaireur: no model was published. {error.get('detail', error.get('code'))}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def models(as_json: AsJson = False) -> None:
+    """List the models, the newest first."""
+    import orjson
+
+    with _client() as client:
+        found = _ask(client, "GET", "/v1/models")
+    if as_json:
+        typer.echo(orjson.dumps(found).decode())
+        return
+    if not found["models"]:
+        typer.echo("No model yet. Import leads with their outcomes, then: eclaireur train")
+    for model in found["models"]:
+        _show_model(model)
+
+
+@app.command()
+def evaluate(
+    file: Annotated[Path, typer.Argument(help="A CSV file with a header, one line per lead.")],
+    label: Annotated[str, typer.Option(help="The column that says how it ended.")],
+    positive: Annotated[str, typer.Option(help="Its value for a lead that was won.")],
+    exclude: Annotated[str, typer.Option(help="Columns to leave out, separated by commas.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the folds.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Say how well models would rank the leads of a file, on rows they did not see. Stores nothing."""
+    import orjson
+    from shared.tabular import TableError
+
+    from services.scoring.evaluate import EvaluationRefused, evaluate_file
+    from services.scoring.fit import NotEnoughOutcomes, NoUsableFeature
+    from shared.progress import shown_progress
+
+    try:
+        with shown_progress("Evaluating", total=100) as advance:
+            shown = 0
+
+            def progress(done: int, total: int) -> None:
+                nonlocal shown
+                advance(100 * done // total - shown)
+                shown = 100 * done // total
+
+            result = evaluate_file(
+                file,
+                label,
+                positive,
+                [name.strip() for name in exclude.split(",") if name.strip()],
+                seed=seed,
+                progress=progress,
+            )
+    except (TableError, EvaluationRefused, NotEnoughOutcomes, NoUsableFeature) as error:
+        typer.echo(f"eclaireur: {error}", err=True)
+        raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(orjson.dumps(result).decode())
+        return
+    for name, measures in result["models"].items():
+        shown_measures = ", ".join(f"{measure} {value:.3f}" for measure, value in measures.items())
+        typer.echo(f"{name}: {shown_measures}")
+
+
+def _client() -> "httpx.Client":
+    import httpx
+
+    key = os.environ.get("ECLAIREUR_API_KEY")
+    if not key:
+        typer.echo(
+            "eclaireur: no API key: start the installation with `make run`, name it with --data-dir, or set "
+            "ECLAIREUR_API_KEY to a key with the scopes models:read and models:write",
+            err=True,
+        )
+        raise typer.Exit(1)
+    return httpx.Client(
+        base_url=os.environ.get("SCORING_URL", "http://127.0.0.1:8082"),
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=30,
+    )
+
+
+def _ask(client: "httpx.Client", method: str, path: str) -> dict[str, Any]:
+    import httpx
+
+    try:
+        answer = client.request(method, path)
+    except httpx.TransportError as error:
+        typer.echo(
+            f"eclaireur: {client.base_url} does not answer. Is it running? See `eclaireur status`.", err=True
+        )
+        raise typer.Exit(1) from error
+    body: dict[str, Any] = answer.json()
+    if answer.is_error:
+        typer.echo(f"eclaireur: {body.get('title')}. {body.get('detail', '')}", err=True)
+        raise typer.Exit(1)
+    return body
+
+
+def _show_model(model: dict[str, Any]) -> None:
+    card = model["card"]
+    measures = card["metrics"][model["kind"]]
+    state = "published" if model["published"] else "kept"
+    typer.echo(
+        f"{model['model_version']} ({model['kind']}, {state}): {card['rows']} leads, "
+        f"{card['positives']} won, "
+        f"tested by {card['validation'].replace('_', ' ')}"
+    )
+    for name, measure in measures.items():
+        low, high = measure["interval"]
+        typer.echo(f"  {name} {measure['value']:.3f} (95 %: {low:.3f} to {high:.3f})")

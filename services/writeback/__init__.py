@@ -1,0 +1,1 @@
+"""Carries scores and approved replies to where the company works; tells what became of each reply."""

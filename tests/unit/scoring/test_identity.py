@@ -1,0 +1,59 @@
+"""Which lead an event belongs to."""
+
+from itertools import count
+from uuid import UUID
+
+from services.scoring.identity import resolve
+from shared.contracts.identifiers import Identifier
+
+numbers = count(1)
+
+
+def new_lead() -> UUID:
+    return UUID(int=next(numbers))
+
+
+def subject(value: str, source: str = "crm") -> Identifier:
+    return Identifier(source, "subject", value)
+
+
+def email(value: str) -> Identifier:
+    return Identifier("", "email", value)
+
+
+def test_events_of_one_subject_are_one_lead() -> None:
+    found = resolve([(subject("1"),), (subject("1"), email("a@example.fr"))], {}, {}, new_lead)
+    assert found.leads[0] == found.leads[1]
+    assert set(found.joined) == {subject("1"), email("a@example.fr")}
+
+
+def test_a_known_address_joins_another_source_to_its_lead() -> None:
+    known = UUID(int=500)
+    found = resolve(
+        [(subject("77", "forms"), email("a@example.fr"))],
+        {email("a@example.fr"): known},
+        {known: ["crm"]},
+        new_lead,
+    )
+    assert found.leads == [known]
+    assert found.joined == {subject("77", "forms"): known}
+
+
+def test_a_shared_address_does_not_merge_two_records_of_one_source() -> None:
+    shared = email("info@example.fr")
+    found = resolve([(subject("1"), shared), (subject("2"), shared)], {}, {}, new_lead)
+    assert found.leads[0] != found.leads[1]
+    assert {kind for _, _, kind in found.suspected} == {"email"}
+
+
+def test_identifiers_of_two_known_leads_are_noted_not_merged() -> None:
+    one, other = UUID(int=600), UUID(int=601)
+    found = resolve(
+        [(subject("1"), email("a@example.fr"))],
+        {subject("1"): one, email("a@example.fr"): other},
+        {},
+        new_lead,
+    )
+    assert found.leads == [one]
+    assert found.suspected == {(one, other, "email")}
+    assert found.joined == {}
