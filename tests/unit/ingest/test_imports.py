@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from shared.tabular import Table, TableError, read_rows
 
 from services.ingest.imports import (
     ImportRefused,
@@ -16,6 +15,7 @@ from services.ingest.imports import (
     preview,
 )
 from shared.contracts.events import validate_event
+from shared.tabular import Table, TableError, read_rows
 
 KNOWN_AT = datetime(2026, 3, 1, tzinfo=UTC)
 CSV = """Lead Number,E-mail,Société,Secteur,Visites,Issue,Attente

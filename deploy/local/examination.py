@@ -1,0 +1,100 @@
+"""`eclaireur doctor`: every check, and every setting with where it comes from."""
+
+import platform
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import doctor, lock, settings_report
+from deploy.local.doctor import Check
+from deploy.local.installation import is_set, kind_of, load_environment, setting
+from deploy.local.settings_report import Setting
+from deploy.processes import SERVERS
+
+# A start makes these itself: missing beforehand is not a fault.
+MADE_AT_START = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "TOKEN_SECRET", "INGEST_WEBHOOK_SECRETS")
+MARKS = {"ok": "[green]ok[/]", "warn": "[yellow]warning[/]", "fail": "[red]failed[/]"}
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found."""
+
+    checks: list[Check]
+    settings: list[Setting]
+
+    @property
+    def failed(self) -> bool:
+        return any(check.status == "fail" for check in self.checks)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"ok": not self.failed, **asdict(self)}
+
+
+def examine(root: Path, caller: Mapping[str, str]) -> Examination:
+    """Check this machine, and the installation in `root` when there is one."""
+    root = root.resolve()
+    installed = load_environment(root)
+    environment = {**installed, **caller}
+    running = lock.is_running(root)
+    rows = settings_report.report(settings_report.fields(), caller=caller, installed=installed)
+    if not installed:
+        rows = [_made_at_start(row) for row in rows]
+    checks = [
+        doctor.python_version(sys.version_info[:3]),
+        doctor.operating_system(platform.system(), platform.machine()),
+        doctor.memory(psutil.virtual_memory().available),
+        doctor.data_folder(root, demo=kind_of(root) == "demo"),
+        doctor.disk_space(shutil.disk_usage(doctor.nearest_folder(root)).free, root),
+        doctor.settings(rows),
+        doctor.embedding_model(
+            environment.get("EMBEDDING_MODEL") or "packaged", environment.get("EMBEDDING_LANGUAGES") or "en"
+        ),
+    ]
+    if running:
+        checks.append(Check("Installation", "ok", f"running in {root}"))
+    else:
+        checks += [doctor.port(server, environment) for server in SERVERS.values()]
+    if not is_set("DATABASE_URL", caller):
+        checks.append(doctor.embedded_postgres())
+    if not is_set("KAFKA_BOOTSTRAP_SERVERS", caller):
+        checks.append(doctor.embedded_kafka())
+    reachable = environment if running else caller
+    if is_set("DATABASE_URL", reachable):
+        checks.append(doctor.own_database(setting("DATABASE_URL", reachable) or ""))
+    if is_set("KAFKA_BOOTSTRAP_SERVERS", reachable):
+        checks.append(doctor.own_broker(setting("KAFKA_BOOTSTRAP_SERVERS", reachable) or ""))
+    return Examination(checks, rows)
+
+
+def _made_at_start(row: Setting) -> Setting:
+    if row.origin == "missing" and row.name in MADE_AT_START:
+        return Setting(row.name, "", "made at the first start", row.description)
+    return row
+
+
+def show(found: Examination) -> None:
+    """Print it for a person."""
+    screen = Console()
+    checks = Table(box=None, show_header=False)
+    for check in found.checks:
+        checks.add_row(MARKS[check.status], check.name, _plain(check.detail))
+        if check.remedy:
+            checks.add_row("", "", _plain(f"→ {check.remedy}"))
+    screen.print(checks)
+    settings = Table("setting", "value", "from", "what it is", box=None)
+    for row in found.settings:
+        settings.add_row(row.name, _plain(row.value), _plain(row.origin), _plain(row.description))
+    screen.print()
+    screen.print(settings)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,112 @@
+"""How an installation is doing: its processes, its broker and database, and how far scoring is behind."""
+
+import json
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local import doctor, health, lock
+from deploy.local.installation import Installation, kind_of, setting
+from deploy.local.supervise import Supervisor
+from deploy.processes import SERVERS
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One supervised process; `ready` is None for those that answer no HTTP."""
+
+    name: str
+    state: str
+    pid: int
+    ready: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`scoring` is the scoring service's own answer, None when it gives none."""
+
+    data_dir: str
+    running: bool
+    console: str | None
+    processes: list[Process]
+    database: doctor.Check | None
+    broker: doctor.Check | None
+    scoring: dict[str, Any] | None
+
+    @property
+    def healthy(self) -> bool:
+        """Whether everything that should run does, and answers."""
+        return (
+            self.running
+            and all(process.state == "RUNNING" and process.ready is not False for process in self.processes)
+            and all(check is not None and check.status == "ok" for check in (self.database, self.broker))
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"healthy": self.healthy, **asdict(self)}
+
+
+def examine(root: Path, environment: Mapping[str, str]) -> Status:
+    """Ask every part of the installation in `root`, whose settings are in `environment`."""
+    root = root.resolve()
+    kind = kind_of(root)
+    if kind is None or not lock.is_running(root):
+        return Status(str(root), False, None, [], None, None, None)
+    supervisor = Supervisor(Installation(root, demo=kind == "demo"))
+    states = supervisor.states() if supervisor.answers() else {}
+    processes = [
+        Process(
+            state.name, state.state, state.pid,
+            health.is_ready(SERVERS[state.name], environment) if state.name in SERVERS else None,
+        )
+        for state in states.values()
+    ]  # fmt: skip
+    return Status(
+        data_dir=str(root),
+        running=True,
+        console=environment.get("CONSOLE_URL"),
+        processes=processes,
+        database=doctor.own_database(setting("DATABASE_URL", environment) or ""),
+        broker=doctor.own_broker(setting("KAFKA_BOOTSTRAP_SERVERS", environment) or ""),
+        scoring=_scoring_status(environment),
+    )
+
+
+def _scoring_status(environment: Mapping[str, str]) -> dict[str, Any] | None:
+    url = environment.get("SCORING_URL", "http://127.0.0.1:8082")
+    request = urllib.request.Request(  # noqa: S310 - the configured service
+        f"{url}/v1/status", headers={"Authorization": f"Bearer {environment.get('ECLAIREUR_API_KEY', '')}"}
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(request, timeout=5) as answer:
+            found: dict[str, Any] = json.load(answer)
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def show(status: Status) -> None:
+    """Print it for a person."""
+    screen = Console()
+    if not status.running:
+        screen.print(
+            f"Not running in {status.data_dir}: start it with `make run`.", soft_wrap=True, highlight=False
+        )
+        return
+    table = Table("process", "state", "pid", "ready", box=None)
+    for process in status.processes:
+        ready = "" if process.ready is None else "yes" if process.ready else "no"
+        table.add_row(process.name, process.state.lower(), str(process.pid or ""), ready)
+    screen.print(table)
+    for check in (status.database, status.broker):
+        if check is not None:
+            screen.print(f"{check.name}: {check.detail}", soft_wrap=True, highlight=False)
+    waiting = status.scoring.get("events_waiting") if status.scoring else None
+    screen.print(f"Events waiting to be scored: {'unknown' if waiting is None else waiting}", highlight=False)
+    screen.print(f"Console: {status.console}", soft_wrap=True, highlight=False)

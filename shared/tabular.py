@@ -1,0 +1,192 @@
+"""CSV files as companies export them: streamed, whatever their size, with errors that say what to do."""
+
+import codecs
+import csv
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+EMPTY_MARKERS = frozenset({"", "-", "--", "select", "n/a", "na", "#n/a", "null", "none", "nan"})
+DELIMITERS = ",;\t"
+MAX_BYTES = 1_000_000_000
+
+_CHUNK = 1 << 20
+_SNIFFED_RECORDS = 20
+_MAX_DIGITS = 15  # beyond, a float no longer holds every digit: it is a number to call, not to count with
+
+# How a number may be written, what to drop from it, and its decimal mark.
+_NUMBERS = (
+    (re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"), "", "."),
+    (re.compile(r"-?[1-9][0-9]{0,2}(?:[ \u00a0\u202f][0-9]{3})+(?:,[0-9]+)?"), " \u00a0\u202f", ","),
+    (re.compile(r"-?(?:0,[0-9]+|[1-9][0-9]*,(?:[0-9]{1,2}|[0-9]{4,})|[1-9][0-9]{3,},[0-9]{3})"), "", ","),
+    (re.compile(r"-?[1-9][0-9]{0,2}(?:(?:,[0-9]{3})+\.[0-9]+|(?:,[0-9]{3}){2,})"), ",", "."),
+)
+_BOOLEANS = {"true": True, "false": False, "vrai": True, "faux": False}
+
+
+class TableError(Exception):
+    """The file cannot be read as a table; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A CSV file that was recognised. Its rows are read anew, and streamed, each time they are asked for."""
+
+    path: Path
+    columns: tuple[str, ...]
+    encoding: str
+    delimiter: str
+
+    def rows(self) -> Iterator[dict[str, str]]:
+        """Each row's texts by column. Raise TableError at the first row that does not fit the header."""
+        records = _records(self.path, self.encoding, self.delimiter)
+        next(records)
+        width = len(self.columns)
+        for line, record in records:
+            if len(record) != width:
+                raise TableError(
+                    f"Line {line} of {self.path.name} has {len(record)} fields, the header has {width}. "
+                    "Put quotation marks around fields that hold the delimiter or a line break, or export "
+                    "the file again."
+                )
+            yield dict(zip(self.columns, record, strict=True))
+
+    def count(self) -> int:
+        """The number of rows, having checked that every one fits: nothing is then half imported."""
+        return sum(1 for _ in self.rows())
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise TableError for the first name that is not a column, with those that look like it."""
+        for name in names:
+            if name not in self.columns:
+                raise TableError(f'{self.path.name} has no column "{name}". {self._suggestion(name)}')
+
+    def _suggestion(self, name: str) -> str:
+        by_folded = {column.casefold(): column for column in self.columns}
+        close = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
+        listed = [by_folded[folded] for folded in close] or list(self.columns)
+        lead = "Did you mean" if close else "Its columns are"
+        return f"{lead}: {', '.join(listed)}{'?' if close else '.'}"
+
+
+def read_rows(path: str | Path, *, delimiter: str | None = None, max_bytes: int = MAX_BYTES) -> Table:
+    """Recognise a CSV file: UTF-8 (with or without a mark) or else Windows-1252, and a comma, a semicolon or
+    a tab between fields unless `delimiter` is given. Memory does not grow with the file.
+
+    Raise TableError when it is absent, empty, larger than `max_bytes`, binary, in another encoding, of one
+    column only, or when two columns have the same name.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise TableError(f"There is no file {path}.")
+    size = path.stat().st_size
+    if size > max_bytes:
+        raise TableError(
+            f"{path.name} has {size:,} bytes, more than the {max_bytes:,} allowed. "
+            "Split it into several files, each with the header line."
+        )
+    encoding = _encoding(path)
+    found = delimiter or _delimiter(path, encoding)
+    first = next(_records(path, encoding, found), None)
+    if first is None:
+        raise TableError(f"{path.name} is empty: it needs a header line and one line per lead.")
+    columns = tuple(name.strip() for name in first[1])
+    if len(columns) < 2:
+        raise TableError(
+            f"{path.name} does not look like a CSV file: no comma, semicolon or tab in its first line. "
+            "Export it as CSV, or name its delimiter with --delimiter."
+        )
+    doubled = sorted({name for name in columns if columns.count(name) > 1})
+    if doubled:
+        raise TableError(
+            f'{path.name} has several columns named "{doubled[0]}". Give each column a name of its own.'
+        )
+    return Table(path, columns, encoding, found)
+
+
+def parse_scalar(text: str, empty: frozenset[str] = EMPTY_MARKERS) -> float | int | bool | str | None:
+    """What a cell says: None when it is an empty marker, a number, a bool, else its text.
+
+    Numbers, only when there is one way to read them: 12, -3.5, "1 234,56" (space between thousands), "12,5"
+    (a comma not followed by exactly three digits, or after 0 or four digits), "1,234.50" and "1,234,567".
+    Texts stay: "1,234" (a decimal in French, a thousand in English), "01000" and "+33…" (codes and phones),
+    more than fifteen digits (identifiers), "12 %", "3e5". Yes, No, Oui and Non stay categories.
+    """
+    text = text.strip()
+    folded = text.casefold()
+    if folded in empty:
+        return None
+    if folded in _BOOLEANS:
+        return _BOOLEANS[folded]
+    number = _number(text)
+    return text if number is None else number
+
+
+def _number(text: str) -> float | int | None:
+    if sum(character.isdigit() for character in text) > _MAX_DIGITS:
+        return None
+    for pattern, dropped, mark in _NUMBERS:
+        if pattern.fullmatch(text):
+            digits = text.translate(dict.fromkeys(map(ord, dropped))).replace(mark, ".")
+            return float(digits) if "." in digits else int(digits)
+    return None
+
+
+def _encoding(path: Path) -> str:
+    """utf-8-sig or cp1252, from the whole file: a stray byte at its end must not surface midway."""
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8-sig", "cp1252")}
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            if b"\0" in chunk:
+                raise TableError(
+                    f"{path.name} is not a text file (a spreadsheet, or UTF-16 text?). "
+                    'Save it as "CSV UTF-8" and try again.'
+                )
+            for name in list(decoders):
+                try:
+                    decoders[name].decode(chunk)
+                except UnicodeDecodeError:
+                    del decoders[name]
+    if "utf-8-sig" in decoders:
+        try:
+            decoders["utf-8-sig"].decode(b"", final=True)
+        except UnicodeDecodeError:
+            del decoders["utf-8-sig"]
+    if not decoders:
+        raise TableError(
+            f'{path.name} is neither UTF-8 nor Windows-1252 text. Save it as "CSV UTF-8" and try again.'
+        )
+    return next(iter(decoders))
+
+
+def _delimiter(path: Path, encoding: str) -> str:
+    """The delimiter under which most first records are as wide as the header; the widest if several."""
+
+    def fit(delimiter: str) -> tuple[float, int]:
+        try:
+            widths = [len(r) for _, r in islice(_records(path, encoding, delimiter), _SNIFFED_RECORDS)]
+        except TableError:
+            return 0.0, 0
+        if not widths or widths[0] < 2:
+            return 0.0, 0
+        return sum(width == widths[0] for width in widths) / len(widths), widths[0]
+
+    return max(DELIMITERS, key=fit)
+
+
+def _records(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each record ends, and its fields; blank lines are passed over."""
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        try:
+            for record in reader:
+                if record:
+                    yield reader.line_num, record
+        except csv.Error as error:
+            raise TableError(
+                f"Line {reader.line_num} of {path.name} cannot be read ({error}). "
+                "Look for a quotation mark that is never closed, or not doubled inside a field."
+            ) from error

@@ -1,0 +1,265 @@
+"""Drafts decided over HTTP by real people's tokens, on a real server and a real Postgres."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from services.responder import store
+from services.responder.handlers import on_records
+from services.responder.retrieval import add_passage
+from shared.contracts.approval import content_hash
+from shared.contracts.topics import REPLY_EVENTS
+from shared.contracts.validation import check
+from shared.postgres import Connection
+from tests.harness.platform import Installation, Platform, new_installation
+from tests.harness.processes import server
+from tests.integration.test_responder_drafts import drafting, message, record
+
+BODY = "Merci pour votre demande de devis. Nous vous adressons notre offre avec les délais."
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One installation and its responder's server for the whole module: each test clears what it left."""
+
+    installation: Installation
+    address: str
+    person_token: str
+
+
+@pytest.fixture(scope="module")
+def served(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    log = tmp_path_factory.mktemp("responder") / "responder.log"
+    with (
+        new_installation(platform) as installation,
+        server("responder", installation.environment, log) as address,
+    ):
+        yield Served(installation, address, installation.person_token(installation.person("rep")))
+    written = log.read_text()
+    assert not [canary for canary in ("Morvan", "camille", "Laiterie", "Awa", "42100") if canary in written]
+
+
+@pytest.fixture
+def connection(served: Served) -> Iterator[Connection]:
+    with served.installation.connect(store.SCHEMA) as connection:
+        connection.execute("TRUNCATE passage, message, draft, decision, outbox")
+        add_passage(
+            connection, kind="template", language="fr", title="Demande de devis", body=BODY, created_by="test"
+        )
+        on_records(connection, [record(message())], drafting())
+        yield connection
+
+
+@pytest.fixture
+def rep(served: Served, connection: Connection) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {served.person_token}"}
+    with httpx.Client(base_url=served.address, headers=headers, timeout=10) as client:
+        yield client
+
+
+def waiting(client: httpx.Client) -> dict[str, Any]:
+    (draft,) = client.get("/v1/drafts", params={"status": "waiting"}).json()["drafts"]
+    assert isinstance(draft, dict)
+    return draft
+
+
+def approval(draft: dict[str, Any], **edits: Any) -> dict[str, Any]:
+    """What the console sends: the content as read, edited, and its hash."""
+    names = ("version", "channel", "sender", "recipients", "subject", "body")
+    content = {name: draft[name] for name in names} | {"attachments": []} | edits
+    return content | {"sha256": content_hash(content | {"draft_id": draft["draft_id"]})}
+
+
+def test_what_is_approved_is_published_to_the_byte_and_signed_by_a_person(
+    rep: httpx.Client, connection: Connection
+) -> None:
+    draft = waiting(rep)
+    assert draft["body"].endswith("Cordialement,\n\nLéa Martin\nHydromeca")  # the reader signs
+    assert draft["gaps"] == []
+    sent = approval(draft, body=draft["body"] + "\n\nP.-S. : à demain — 🙂")
+    answer = rep.post(f"/v1/drafts/{draft['draft_id']}/approve", json=sent)
+    assert answer.status_code == 200, answer.text
+    approved = answer.json()
+    assert (approved["status"], approved["decided_by"], approved["body"]) == (
+        "approved",
+        "Léa Martin",
+        sent["body"],
+    )
+    row = connection.execute(
+        "SELECT value FROM outbox WHERE topic = %s ORDER BY id DESC LIMIT 1", [REPLY_EVENTS]
+    ).fetchone()
+    assert row is not None
+    event = orjson.loads(row["value"])
+    check(event, "reply.events")
+    assert (event["event"], event["user"]["name"]) == ("approved", "Léa Martin")
+    assert event["sha256"] == sent["sha256"] == content_hash(event["content"])
+    assert rep.get(f"/v1/drafts/{draft['draft_id']}").json() == approved
+
+
+def test_of_two_approvals_at_once_one_wins(rep: httpx.Client, connection: Connection) -> None:
+    draft = waiting(rep)
+    texts = [approval(draft, body=f"{draft['body']}\n{n}") for n in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(
+            threads.map(lambda t: rep.post(f"/v1/drafts/{draft['draft_id']}/approve", json=t), texts)
+        )
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+    decisions = connection.execute("SELECT content FROM decision").fetchall()
+    won = next(text for text, answer in zip(texts, answers, strict=True) if answer.status_code == 200)
+    assert [row["content"]["body"] for row in decisions] == [won["body"]]
+
+
+@pytest.mark.parametrize(
+    ("edits", "status", "word"),
+    [
+        ({"sha256": "0" * 64}, 409, "SHA-256"),
+        ({"version": 2}, 409, "Read it again"),
+        ({"recipients": []}, 422, "recipients"),
+        ({"recipients": ["nobody"]}, 422, "recipients"),
+        ({"sender": ""}, 422, "sender"),
+        ({"body": "Bonjour [prénom du contact],"}, 422, "[prénom du contact]"),
+        ({"body": "  "}, 422, "body"),
+        ({"subject": "Re: x\nBcc: y@example.com"}, 422, "subject"),
+        ({"attachments": [{"name": "x.pdf"}]}, 422, "attachments"),
+        ({"channel": "sms"}, 422, "channel"),
+        ({"bcc": ["x@example.com"]}, 422, "bcc"),
+    ],
+)
+def test_what_may_not_be_sent_is_refused_and_changes_nothing(
+    rep: httpx.Client, edits: dict[str, Any], status: int, word: str
+) -> None:
+    draft = waiting(rep)
+    extra = {name: edits[name] for name in ("sha256", "bcc") if name in edits}
+    body = approval(draft, **{k: v for k, v in edits.items() if k not in extra}) | extra
+    answer = rep.post(f"/v1/drafts/{draft['draft_id']}/approve", json=body)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert word in answer.text
+    assert waiting(rep) == draft
+
+
+def test_a_character_that_cannot_be_kept_is_refused(rep: httpx.Client) -> None:
+    draft = waiting(rep)
+    for text in ("\\u0000", "\\ud800"):
+        raw = orjson.dumps(approval(draft, body="CHAR")).replace(b"CHAR", text.encode())
+        answer = rep.post(
+            f"/v1/drafts/{draft['draft_id']}/approve",
+            content=raw,
+            headers={"Content-Type": "application/json"},
+        )
+        assert answer.status_code == 422, answer.text
+
+
+def test_a_rejected_draft_stays_rejected(rep: httpx.Client, connection: Connection) -> None:
+    draft = waiting(rep)
+    path = f"/v1/drafts/{draft['draft_id']}"
+    answer = rep.post(f"{path}/reject", json={"version": 1, "reason": "hors sujet"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "rejected")
+    late = rep.post(f"{path}/approve", json=approval(draft))
+    assert (late.status_code, late.json()["status_now"]) == (409, "rejected")
+    assert rep.post(f"{path}/reject", json={"version": 1}).status_code == 409
+    decision = connection.execute("SELECT action, content, reason FROM decision").fetchone()
+    assert decision == {"action": "rejected", "content": None, "reason": "hors sujet"}
+
+
+def test_a_machine_decides_nothing(served: Served, rep: httpx.Client) -> None:
+    draft = waiting(rep)
+    key = served.installation.key("drafts:read", "drafts:decide")
+    headers = {"Authorization": f"Bearer {key}"}
+    for action in ("approve", "reject"):
+        answer = httpx.post(
+            f"{served.address}/v1/drafts/{draft['draft_id']}/{action}", headers=headers, json=approval(draft)
+        )
+        assert answer.status_code == 403
+    read = httpx.get(f"{served.address}/v1/drafts/{draft['draft_id']}", headers=headers).json()
+    assert read["gaps"] == ["[votre nom]"]
+
+
+def test_an_unknown_draft_is_not_found(rep: httpx.Client) -> None:
+    unknown = "00000000-0000-0000-0000-000000000000"
+    assert rep.get(f"/v1/drafts/{unknown}").status_code == 404
+    assert rep.post(f"/v1/drafts/{unknown}/reject", json={"version": 1}).status_code == 404
+    assert rep.get("/v1/drafts/seventeen").status_code == 422
+
+
+def test_drafts_come_page_by_page(rep: httpx.Client, connection: Connection) -> None:
+    batch = [record(message(id=f"p-{n}"), offset=n) for n in range(6)]
+    on_records(connection, batch, drafting())
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = rep.get("/v1/drafts", params={"limit": 3} | ({"cursor": cursor} if cursor else {})).json()
+        seen += [draft["draft_id"] for draft in page["drafts"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) == 7
+    assert rep.get("/v1/drafts", params={"cursor": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("edit", "kept"),
+    [
+        (
+            "Merci pour votre demande. Nous vous adressons notre offre, les délais pour Laiterie du Ménez.",
+            True,
+        ),
+        ("Merci pour votre demande. Nous vous adressons notre offre avec les délais, commande 42100.", False),
+        ("Merci pour votre demande. Nous vous adressons notre offre avec les délais de Sylvie.", False),
+        (BODY, False),
+    ],
+)
+def test_an_edited_reply_is_kept_only_without_the_lead(
+    rep: httpx.Client, connection: Connection, edit: str, kept: bool
+) -> None:
+    draft = waiting(rep)
+    body = f"Bonjour Madame Morvan,\n\n{edit}\n\nCordialement,\n\nLéa Martin"
+    answer = rep.post(f"/v1/drafts/{draft['draft_id']}/approve", json=approval(draft, body=body))
+    assert answer.status_code == 200
+    replies = rep.get("/v1/knowledge", params={"kind": "reply"}).json()["passages"]
+    assert len(replies) == kept
+    for canary in ("Camille", "Morvan", "Laiterie", "Ménez", "42100", "Sylvie", "Léa"):
+        assert canary not in str(replies)
+    if not kept:
+        return
+    # The next lead's draft is made from it, and nothing of the first lead comes along.
+    connection.execute("UPDATE passage SET retired_at = now() WHERE kind = 'template'")
+    other = message(id="m-2") | {"lead": {"name": "Awa Diop", "company": "Fonderie Diop", "attributes": {}}}
+    on_records(connection, [record(other)], drafting())
+    next_draft = waiting(rep)
+    assert "les délais pour Fonderie Diop." in next_draft["body"]
+    for canary in ("Camille", "Morvan", "Laiterie", "Ménez", "camille@"):
+        assert canary not in str(next_draft["body"])
+
+
+def test_knowledge_is_taken_whole_or_not_at_all(served: Served, connection: Connection) -> None:
+    key = served.installation.key("knowledge:read", "knowledge:write")
+    good = {"kind": "template", "language": "fr", "title": "Salon", "body": "Venez, {{ lead.name }}."}
+    with httpx.Client(base_url=served.address, headers={"Authorization": f"Bearer {key}"}) as client:
+        added = client.post("/v1/knowledge", json=good)
+        assert (added.status_code, len(added.json()["passages"])) == (201, 1)
+        again = client.post("/v1/knowledge", json={"passages": [good]})
+        assert again.json() == added.json()
+        for bad, word in (
+            ({"body": "{{ lead.phone }}"}, "unknown slot"),
+            ({"body": "{{ lead.name"}, "line 1"),
+            ({"language": "de"}, "language"),
+            ({"kind": "poem"}, "kind"),
+            ({"title": ""}, "title"),
+        ):
+            refused = client.post("/v1/knowledge", json={"passages": [good | {"title": "Autre"}, good | bad]})
+            assert refused.status_code == 422
+            assert word in refused.text
+        titles = [p["title"] for p in client.get("/v1/knowledge").json()["passages"]]
+        assert titles == ["Salon", "Demande de devis"]
+        first = client.get("/v1/knowledge", params={"limit": 1}).json()
+        rest = client.get("/v1/knowledge", params={"cursor": first["next_cursor"]}).json()
+        assert [p["title"] for p in first["passages"] + rest["passages"]] == titles
+
+
+def test_a_rep_may_not_add_knowledge(rep: httpx.Client) -> None:
+    assert rep.post("/v1/knowledge", json={}).status_code == 403
