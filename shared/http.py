@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import orjson
+import psycopg
 import structlog
 from flask import Flask, Response, g, jsonify, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from psycopg_pool import PoolTimeout
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -172,6 +174,12 @@ def create_api(
     @app.errorhandler(Problem)
     def on_problem(problem: Problem) -> Response:
         return problem_response(problem)
+
+    @app.errorhandler(psycopg.OperationalError)
+    @app.errorhandler(PoolTimeout)
+    def on_database_away(error: Exception) -> Response:
+        log.warning("database_away", endpoint=request.endpoint, error=type(error).__name__)
+        return problem_response(unavailable("The database does not answer. Nothing was taken."))
 
     @app.errorhandler(HTTPException)
     def on_http_error(error: HTTPException) -> Response:

@@ -1,0 +1,248 @@
+"""The responder over HTTP: drafts to decide on, and the knowledge they are made from."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import orjson
+from flask import Response
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from services.responder import decisions, store
+from services.responder.decisions import Decider
+from services.responder.retrieval import QUERIES, add_passage
+from services.responder.settings import ResponderSettings
+from services.responder.slots import InvalidTemplate, check_template
+from services.responder.views import InvalidCursor, draft_view, page, passage_view, read_cursor
+from shared.http import Problem, named_person, principal, requires
+from shared.postgres import Connection, Pool
+
+Kind = Literal["template", "reply", "document"]
+Language = Literal["fr", "en"]
+Status = Literal["waiting", "no_source", "approved", "rejected", "sent", "failed"]
+
+
+def _storable(text: str) -> str:
+    """Neither JSON for the hash nor Postgres holds every Python string."""
+    if "\0" in text or (not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)):
+        raise ValueError("holds a character that cannot be stored: U+0000 or half of a surrogate pair")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+
+
+class DraftPath(BaseModel):
+    draft_id: UUID
+
+
+class DraftsQuery(BaseModel):
+    status: Status | None = None
+    lead_id: UUID | None = None
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = None
+
+
+class Approval(BaseModel):
+    """What may be sent, exactly, and the SHA-256 of its canonical JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = Field(ge=1)
+    channel: Literal["email"]
+    sender: Text = Field(max_length=320)
+    recipients: list[Text] = Field(max_length=50)
+    subject: Text = Field(max_length=998)
+    body: Text = Field(max_length=100_000)
+    attachments: list[Any] = Field(default_factory=list, max_length=50)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Rejection(BaseModel):
+    version: int = Field(ge=1)
+    reason: Text | None = Field(None, max_length=2000)
+
+
+class KnowledgeQuery(BaseModel):
+    kind: Kind | None = None
+    language: Language | None = None
+    limit: int = Field(200, ge=1, le=500)
+    cursor: str | None = None
+
+
+class NewPassage(BaseModel):
+    """A document longer than this is cut by the model: post it in parts."""
+
+    kind: Kind
+    language: Language
+    title: Text = Field(min_length=1, max_length=200)
+    body: Text = Field(min_length=1, max_length=4000)
+    intent: Text | None = Field(None, max_length=100)
+
+    @model_validator(mode="after")
+    def template_is_usable(self) -> "NewPassage":
+        if self.kind != "document":
+            try:
+                check_template(self.body)
+            except InvalidTemplate as error:
+                raise ValueError(f"body: {error}") from error
+        return self
+
+
+class NewKnowledge(BaseModel):
+    """One passage, or `passages`."""
+
+    passages: list[NewPassage] = Field(min_length=1, max_length=500)
+
+    @model_validator(mode="before")
+    @classmethod
+    def one_or_many(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "passages" not in value:
+            return {"passages": [value]}
+        return value
+
+
+def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
+    api = APIBlueprint("responder", __name__, url_prefix="/v1")
+
+    @api.get("/drafts")
+    @requires("drafts:read")
+    def drafts(query: DraftsQuery) -> Response:
+        """Drafts, the newest first."""
+        with pool.connection() as connection:
+            rows = store.find_drafts(
+                connection,
+                status=query.status,
+                lead_id=query.lead_id,
+                before=_before(query.cursor),
+                count=query.limit + 1,
+            )
+        shown, next_cursor = page(rows, query.limit, "draft_id")
+        reader = principal().user_name
+        return answer({"drafts": [draft_view(row, reader) for row in shown], "next_cursor": next_cursor})
+
+    @api.get("/drafts/<draft_id>")
+    @requires("drafts:read")
+    def draft(path: DraftPath) -> Response:
+        with pool.connection() as connection:
+            return answer(_draft(connection, path.draft_id))
+
+    @api.post("/drafts/<draft_id>/approve")
+    @requires("drafts:decide")
+    def approve(path: DraftPath, body: Approval) -> Response:
+        """Approve exactly this content, as a named person. It will be sent once, as it stands here."""
+        by = Decider(*named_person())
+        content = body.model_dump(exclude={"sha256"}) | {"draft_id": str(path.draft_id)}
+        with pool.connection() as connection, refusals():
+            decisions.approve(
+                connection,
+                path.draft_id,
+                content,
+                body.sha256,
+                by,
+                house_name=settings.signed_as,
+                demo=settings.demo,
+            )
+            return answer(_draft(connection, path.draft_id))
+
+    @api.post("/drafts/<draft_id>/reject")
+    @requires("drafts:decide")
+    def reject(path: DraftPath, body: Rejection) -> Response:
+        """Reject the draft, as a named person. Nothing is sent."""
+        by = Decider(*named_person())
+        with pool.connection() as connection, refusals():
+            decisions.reject(
+                connection, path.draft_id, body.version, by, reason=body.reason, demo=settings.demo
+            )
+            return answer(_draft(connection, path.draft_id))
+
+    @api.get("/knowledge")
+    @requires("knowledge:read")
+    def knowledge(query: KnowledgeQuery) -> Response:
+        """Templates, approved replies and documents, the newest first."""
+        moment, row_id = _before(query.cursor) or (None, None)
+        with pool.connection() as connection:
+            rows = connection.execute(
+                QUERIES["list_passages"],
+                {
+                    "kind": query.kind,
+                    "language": query.language,
+                    "before": moment,
+                    "before_id": row_id,
+                    "count": query.limit + 1,
+                },
+            ).fetchall()
+        shown, next_cursor = page(rows, query.limit, "passage_id")
+        return answer({"passages": [passage_view(row) for row in shown], "next_cursor": next_cursor})
+
+    @api.post("/knowledge")
+    @requires("knowledge:write")
+    def add_knowledge(body: NewKnowledge) -> Response:
+        """Add passages, all or none. One that is there already is answered as it is."""
+        caller = principal()
+        with pool.connection() as connection:
+            rows = [
+                add_passage(connection, created_by=caller.user_id or caller.name, **passage.model_dump())
+                for passage in body.passages
+            ]
+        return answer({"passages": [passage_view(row) for row in rows]}, 201)
+
+    return api
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(body), status=status, content_type="application/json")
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Why a decision was not taken, as answers; nothing was changed then."""
+    try:
+        yield
+    except decisions.UnknownDraft as error:
+        raise Problem(404, "No such draft") from error
+    except decisions.AlreadyDecided as error:
+        raise Problem(
+            409,
+            "Already decided",
+            f"This draft is {error.status}. Nothing was changed.",
+            status_now=error.status,
+        ) from error
+    except decisions.OtherVersion as error:
+        raise Problem(
+            409, "The draft has changed", "Read it again, then decide.", current_version=error.current
+        ) from error
+    except decisions.HashDiffers as error:
+        raise Problem(
+            409,
+            "Not the text that was read",
+            "The content received has another SHA-256 than the one given with it. Nothing was approved: "
+            "read the draft again.",
+            computed_sha256=error.computed,
+        ) from error
+    except decisions.NotSendable as error:
+        raise Problem(
+            422,
+            "Not ready to be sent",
+            "; ".join(f"{field}: {advice}" for field, advice in error.problems),
+            errors=[{"field": field, "error": advice} for field, advice in error.problems],
+        ) from error
+
+
+def _draft(connection: Connection, draft_id: UUID) -> dict[str, Any]:
+    rows = store.find_drafts(connection, draft_id=draft_id)
+    if not rows:
+        raise Problem(404, "No such draft")
+    return draft_view(rows[0], principal().user_name)
+
+
+def _before(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    try:
+        return read_cursor(cursor)
+    except InvalidCursor as error:
+        raise Problem(400, "Cursor not valid", "Use next_cursor as it was given.") from error

@@ -1,0 +1,27 @@
+"""Composition root of the responder API. It embeds nothing: the model is the worker's."""
+
+from flask import Flask
+
+from services.responder import store
+from services.responder.api import create_blueprint
+from services.responder.settings import ResponderSettings
+from shared import logs
+from shared.auth.store import SCHEMA as AUTH_SCHEMA
+from shared.auth.verify import PersonTokens, Verifier
+from shared.http import create_api
+from shared.postgres import answers, connect_pool
+from shared.settings import load
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+
+def create_app(settings: ResponderSettings | None = None) -> Flask:
+    settings = settings or load(ResponderSettings)
+    logs.configure("responder", settings.log_level)
+    pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=8)
+    auth_pool = connect_pool(settings.database_url, schema=AUTH_SCHEMA, max_size=2)
+    verifier = Verifier(auth_pool, PersonTokens(settings.token_secret.get_secret_value()))
+    app = create_api("responder", verifier, ready={"postgres": lambda: answers(pool)})
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.register_api(create_blueprint(pool, settings))
+    return app

@@ -1,0 +1,3 @@
+"""The responder adds no command yet: knowledge is posted to its API."""
+
+app = None

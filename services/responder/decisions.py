@@ -1,0 +1,196 @@
+"""A person's decision on a draft: what may be sent, to the byte, or that nothing is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from psycopg.types.json import Jsonb
+
+from services.responder import store
+from services.responder.drafting import bracketed
+from services.responder.folding import words
+from services.responder.kept_replies import generalise
+from services.responder.letter import core
+from services.responder.retrieval import QUERIES, add_passage
+from shared import outbox
+from shared.contracts.approval import content_hash
+from shared.contracts.identifiers import normalise_email
+from shared.postgres import Connection
+
+log = structlog.get_logger()
+
+OPEN = ("waiting", "no_source")
+"""Statuses that a person may decide on: without a source, what they wrote themselves."""
+
+
+class UnknownDraft(Exception):
+    """There is no such draft."""
+
+
+class AlreadyDecided(Exception):
+    """Somebody decided on this draft before."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class OtherVersion(Exception):
+    """The draft changed since it was read."""
+
+    def __init__(self, current: int) -> None:
+        super().__init__(str(current))
+        self.current = current
+
+
+class HashDiffers(Exception):
+    """What was received is not what the caller hashed."""
+
+    def __init__(self, computed: str) -> None:
+        super().__init__(computed)
+        self.computed = computed
+
+
+class NotSendable(Exception):
+    """What was approved cannot be sent as it is: (field, what to do) for each problem."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__(", ".join(field for field, _ in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """The person who answers for the decision."""
+
+    user_id: str
+    name: str
+
+
+def approve(
+    connection: Connection,
+    draft_id: UUID,
+    content: Mapping[str, Any],
+    sha256: str,
+    by: Decider,
+    *,
+    house_name: str,
+    demo: bool,
+) -> None:
+    """Approve `content` (names of the approval contract) in the caller's transaction.
+
+    Writes the decision, the status and the "approved" event; keeps an edited reply as knowledge when nothing
+    of the lead is left in it. Two approvals at once wait for each other and one is refused.
+    Raises UnknownDraft, AlreadyDecided, OtherVersion, HashDiffers, NotSendable.
+    """
+    draft = _locked(connection, draft_id, content["version"])
+    if (computed := content_hash(content)) != sha256:
+        raise HashDiffers(computed)
+    if problems := _unsendable(content):
+        raise NotSendable(problems)
+    _record(connection, draft, "approved", by, demo=demo, content=content, sha256=sha256)
+    _keep_reply(connection, draft, content["body"], by, house_name)
+
+
+def reject(
+    connection: Connection, draft_id: UUID, version: int, by: Decider, *, reason: str | None, demo: bool
+) -> None:
+    """Reject a draft in the caller's transaction. Raises UnknownDraft, AlreadyDecided, OtherVersion."""
+    draft = _locked(connection, draft_id, version)
+    _record(connection, draft, "rejected", by, demo=demo, reason=reason)
+
+
+def _locked(connection: Connection, draft_id: UUID, version: int) -> dict[str, Any]:
+    draft = connection.execute(QUERIES["lock_draft"], {"draft_id": draft_id}).fetchone()
+    if draft is None:
+        raise UnknownDraft
+    if draft["status"] not in OPEN:
+        raise AlreadyDecided(draft["status"])
+    if draft["version"] != version:
+        raise OtherVersion(draft["version"])
+    return draft
+
+
+def _unsendable(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    problems = [
+        ("recipients", "one of them is no e-mail address")
+        for address in content["recipients"]
+        if normalise_email(address) is None
+    ][:1]
+    if not content["recipients"]:
+        problems.append(("recipients", "give at least one e-mail address"))
+    if normalise_email(content["sender"]) is None:
+        problems.append(("sender", "give the e-mail address it is sent from; REPLY_SENDER sets it for all"))
+    if content["attachments"]:
+        problems.append(("attachments", "not taken yet: leave the list empty"))
+    if not content["body"].strip():
+        problems.append(("body", "write the reply"))
+    if gaps := bracketed(content["body"]):  # not in the subject: mail systems put words such as [EXT] there
+        problems.append(("body", f"fill in or remove {', '.join(gaps)}"))
+    if any(char in (content["subject"] or "") for char in "\r\n"):
+        problems.append(("subject", "one line only"))
+    return problems
+
+
+def _record(
+    connection: Connection,
+    draft: Mapping[str, Any],
+    action: str,
+    by: Decider,
+    *,
+    demo: bool,
+    content: Mapping[str, Any] | None = None,
+    sha256: str | None = None,
+    reason: str | None = None,
+) -> None:
+    now = datetime.now(UTC)
+    connection.execute(
+        QUERIES["decide"],
+        {
+            "draft_id": draft["draft_id"],
+            "version": draft["version"],
+            "action": action,
+            "user_id": by.user_id,
+            "user_name": by.name,
+            "at": now,
+            "content": Jsonb(dict(content)) if content else None,
+            "sha256": sha256,
+            "reason": reason,
+        },
+    )
+    event = store.reply_event(
+        action, draft, at=now, demo=demo, user=(by.user_id, by.name), content=content, sha256=sha256
+    )
+    outbox.add(connection, [event])
+    log.info("draft_decided", draft_id=str(draft["draft_id"]), action=action, user_id=by.user_id)
+
+
+def _keep_reply(
+    connection: Connection, draft: Mapping[str, Any], body: str, by: Decider, house_name: str
+) -> None:
+    """Keep what a person wrote better, without anything of the lead. An unedited draft teaches nothing."""
+    if core(body) == core(draft["body"]):
+        return
+    known = words(house_name)
+    for row in connection.execute(QUERIES["house_texts"]).fetchall():
+        known |= words(row["title"]) | words(row["body"])
+    lead = store.lead_of(draft["lead_id"], draft["lead"])
+    general = generalise(body, lead, rep_name=by.name, known_words=known)
+    if general is None:
+        log.info("reply_not_kept", draft_id=str(draft["draft_id"]))
+        return
+    titles = [s["source"]["title"] for s in draft["sentences"] if s["source"]["passage_id"]]
+    title = titles[0] if titles else {"fr": "Réponse approuvée", "en": "Approved reply"}[draft["language"]]
+    add_passage(
+        connection,
+        kind="reply",
+        language=draft["language"],
+        title=title,
+        body=general,
+        created_by=by.user_id,
+        draft_id=draft["draft_id"],
+    )
+    log.info("reply_kept", draft_id=str(draft["draft_id"]))

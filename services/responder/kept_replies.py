@@ -1,0 +1,69 @@
+"""From an approved reply to a passage for the next leads, without anything of this lead.
+
+One lead's data in another lead's letter is worse than a reply lost: in doubt a reply is not kept.
+"""
+
+import re
+from collections.abc import Collection
+
+from services.responder.drafting import Lead
+from services.responder.folding import fold, words
+from services.responder.letter import core
+from services.responder.people import person
+from services.responder.slots import has_marks, without_slots
+
+MIN_CHARS = 40
+_ADDRESS = re.compile(r"@|://|\bwww\.|\w\.(?:com|net|org|fr|eu|io|uk|de|be|ch)\b", re.IGNORECASE)
+_CAPITALISED = re.compile(r"[^\W\d_]+")
+_MIN_IDENTIFIER_CHARS = 3
+
+
+def generalise(body: str, lead: Lead, *, rep_name: str, known_words: Collection[str]) -> str | None:
+    """The body of a passage, or None when the reply may not be kept.
+
+    Greeting, closing and signature go; the lead's name, first name and company, and the person's name,
+    become slots. Then nothing may remain that could point at the lead: no digit (numbers, dates, prices,
+    references), no address or link, no gap, no word of the lead's identifiers, and no capitalised word that
+    is not among `known_words`, the folded words of what the house itself wrote.
+    """
+    text = core(body)
+    if has_marks(text) or "[" in text or any(char.isdigit() for char in text) or _ADDRESS.search(text):
+        return None
+    text = _with_slots(text, lead, rep_name)
+    rest = without_slots(text)
+    named = _words_of(lead.name, lead.company, lead.email, rep_name)
+    described = _words_of(*(value for value in lead.attributes.values() if isinstance(value, str)))
+    if len(rest.strip()) < MIN_CHARS or words(rest) & (named | (described - set(known_words))):
+        return None
+    if any(fold(word) not in known_words for word in _CAPITALISED.findall(rest) if word[0].isupper()):
+        return None
+    return text
+
+
+def _with_slots(text: str, lead: Lead, rep_name: str) -> str:
+    who = person(lead.name, lead.company, lead.attributes)
+    slots = {
+        value.strip().casefold(): slot
+        for value, slot in (
+            (who.first_name, "lead.first_name"),
+            (rep_name, "rep.name"),
+            (who.company or lead.company, "lead.company"),
+            (who.name or lead.name, "lead.name"),
+        )
+        if value and len(value.strip()) >= _MIN_IDENTIFIER_CHARS
+    }
+    if not slots:
+        return text
+    # All at once and the longest first: a company called "Lead" must not be found inside a slot.
+    alternatives = "|".join(re.escape(value) for value in sorted(slots, key=len, reverse=True))
+    return re.sub(
+        rf"(?<!\w)(?:{alternatives})(?!\w)",
+        lambda found: f"{{{{ {slots.get(found[0].casefold(), 'lead.name')} }}}}",
+        text,
+        flags=re.IGNORECASE,
+    )
+
+
+def _words_of(*texts: str | None) -> set[str]:
+    """The folded words that could name someone."""
+    return {word for text in texts if text for word in words(text) if len(word) >= _MIN_IDENTIFIER_CHARS}

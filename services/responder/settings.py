@@ -1,0 +1,42 @@
+"""Settings of the responder, beside the common ones."""
+
+import socket
+
+from pydantic import Field
+
+from shared.settings import CommonSettings
+
+PACKAGED = "packaged"
+
+
+class ResponderSettings(CommonSettings):
+    """What the responder's processes need."""
+
+    worker_instance: str = Field(
+        default_factory=socket.gethostname,
+        description="a name that a restarted worker keeps, so that it gets its partitions back at once",
+    )
+    embedding_model: str = Field(
+        PACKAGED,
+        min_length=1,
+        description="`packaged`, or the folder or name of a sentence-transformers model on this machine",
+    )
+    embedding_model_sha256: str = Field(
+        "", pattern="^([0-9a-f]{64})?$", description="SHA-256 that the model's weights must have"
+    )
+    embedding_languages: str = Field(
+        "en", description="languages that the embedding model was made for, as `en` or `fr,en`"
+    )
+    reply_sender: str = Field("", description="address that replies are sent from")
+    house_name: str = Field("", description="name that signs replies; COMPANY_NAME when empty")
+    min_similarity: float = Field(
+        0.3, ge=0, le=1, description="least cosine at which a passage may answer a message"
+    )
+
+    @property
+    def model_languages(self) -> frozenset[str]:
+        return frozenset(tag.strip().lower() for tag in self.embedding_languages.split(",") if tag.strip())
+
+    @property
+    def signed_as(self) -> str:
+        return self.house_name or self.company_name

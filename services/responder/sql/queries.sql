@@ -1,0 +1,141 @@
+-- name: add_messages
+-- Those not seen before, of a JSON array; the answer names them.
+INSERT INTO message (source, id, lead_id, channel, subject, text, thread_id, occurred_at, lead, traceparent)
+SELECT source, id, lead_id, channel, subject, text, thread_id, occurred_at, lead, traceparent
+FROM jsonb_to_recordset(%(rows)s) AS m (
+    source text, id text, lead_id uuid, channel text, subject text, text text, thread_id text,
+    occurred_at timestamptz, lead jsonb, traceparent text
+)
+ON CONFLICT (source, id) DO NOTHING
+RETURNING source, id;
+
+-- name: add_drafts
+INSERT INTO draft (
+    draft_id, lead_id, message_source, message_id, status, language, channel, sender, recipients, subject, body,
+    sentences, gaps, similarity, reason, nearest
+)
+SELECT draft_id, lead_id, message_source, message_id, status, language, channel, sender, recipients, subject, body,
+       sentences, gaps, similarity, reason, nearest
+FROM jsonb_to_recordset(%(rows)s) AS d (
+    draft_id uuid, lead_id uuid, message_source text, message_id text, status text, language text, channel text,
+    sender text, recipients text[], subject text, body text, sentences jsonb, gaps text[], similarity real,
+    reason text, nearest jsonb
+);
+
+-- name: follow_deliveries
+-- Sent is final; a failure counts only while the reply is not sent.
+UPDATE draft SET status = e.status
+FROM unnest(%(draft_ids)s::uuid[], %(versions)s::int[], %(statuses)s::text[]) AS e (draft_id, version, status)
+WHERE draft.draft_id = e.draft_id AND draft.version = e.version
+  AND (draft.status = 'approved' OR (draft.status = 'failed' AND e.status = 'sent'));
+
+-- name: nearest_passages
+-- For each asked text the best passages, those of its language first. A passage's rank adds two figures: the cosine
+-- of the embeddings, and `shared`, the share in [0, 1] of the asked text's words that the passage has, each word
+-- weighing ln(1 + passages / passages that have it): a word that no passage has weighs most.
+WITH asked AS (
+    SELECT position, language, vector::vector AS vector, to_tsvector(config::regconfig, folded) AS search
+    FROM unnest(%(positions)s::int[], %(languages)s::text[], %(configs)s::text[], %(folded)s::text[],
+                %(vectors)s::text[]) AS a (position, language, config, folded, vector)
+),
+known AS MATERIALIZED (
+    SELECT passage_id, language, search, embedding FROM passage
+    WHERE retired_at IS NULL AND embedding_model = %(model)s
+),
+corpus AS (
+    SELECT language, count(*)::float8 AS passages FROM known GROUP BY language
+),
+word AS MATERIALIZED (
+    SELECT passage_id, language, lexeme FROM known CROSS JOIN LATERAL unnest(search)
+),
+rarity AS (
+    SELECT language, lexeme, ln(1 + passages / count(*)) AS weight
+    FROM word JOIN corpus USING (language) GROUP BY language, lexeme, passages
+),
+wanted AS (
+    SELECT position, asked.language, w.lexeme, coalesce(rarity.weight, ln(1 + passages)) AS weight,
+           sum(coalesce(rarity.weight, ln(1 + passages))) OVER (PARTITION BY position) AS total
+    FROM asked JOIN corpus USING (language) CROSS JOIN LATERAL unnest(asked.search) AS w
+    LEFT JOIN rarity ON rarity.language = asked.language AND rarity.lexeme = w.lexeme
+),
+sharing AS (
+    SELECT position, passage_id, sum(weight / total) AS shared
+    FROM wanted JOIN word USING (language, lexeme) GROUP BY position, passage_id
+),
+measured AS (
+    SELECT position, passage_id, known.language = asked.language AS same_language,
+           1 - (known.embedding <=> asked.vector) AS similarity, coalesce(shared, 0) AS shared
+    FROM asked CROSS JOIN known LEFT JOIN sharing USING (position, passage_id)
+),
+placed AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY position
+        ORDER BY same_language DESC, similarity + %(word_weight)s * shared DESC, passage_id
+    ) AS place
+    FROM measured
+)
+SELECT position, passage_id, kind, language, title, body, similarity, shared
+FROM placed JOIN passage USING (passage_id)
+WHERE place <= %(count)s
+ORDER BY position, place;
+
+-- name: passages_to_embed
+-- Locked, not skipped: whoever waits here finds them embedded.
+SELECT passage_id, title, body FROM passage
+WHERE retired_at IS NULL AND embedding_model IS DISTINCT FROM %(model)s
+ORDER BY passage_id LIMIT %(count)s
+FOR UPDATE;
+
+-- name: store_embeddings
+UPDATE passage SET embedding = e.vector::vector, embedding_model = %(model)s
+FROM unnest(%(passage_ids)s::uuid[], %(vectors)s::text[]) AS e (passage_id, vector)
+WHERE passage.passage_id = e.passage_id;
+
+-- name: add_passage
+-- The same passage posted again is the one that is there.
+WITH added AS (
+    INSERT INTO passage (passage_id, kind, language, title, body, intent, search, draft_id, created_by)
+    VALUES (%(passage_id)s, %(kind)s, %(language)s, %(title)s, %(body)s, %(intent)s,
+            to_tsvector(%(config)s::text::regconfig, %(folded)s),
+            %(draft_id)s, %(created_by)s)
+    ON CONFLICT (kind, language, md5(title), md5(body)) WHERE retired_at IS NULL DO NOTHING
+    RETURNING *
+)
+SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL AS embedded FROM added
+UNION ALL
+SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL FROM passage
+WHERE retired_at IS NULL AND kind = %(kind)s AND language = %(language)s
+  AND md5(title) = md5(%(title)s) AND md5(body) = md5(%(body)s);
+
+-- name: list_passages
+SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL AS embedded FROM passage
+WHERE retired_at IS NULL
+  AND (%(kind)s::text IS NULL OR kind = %(kind)s) AND (%(language)s::text IS NULL OR language = %(language)s)
+  AND (%(before)s::timestamptz IS NULL OR (created_at, passage_id) < (%(before)s, %(before_id)s::uuid))
+ORDER BY created_at DESC, passage_id DESC LIMIT %(count)s;
+
+-- name: house_texts
+SELECT title, body FROM passage WHERE retired_at IS NULL AND kind <> 'reply';
+
+-- name: list_drafts
+SELECT d.*, m.text AS message_text, m.subject AS message_subject, m.occurred_at AS message_occurred_at,
+       c.action, c.user_name, c.at AS decided_at, c.content
+FROM draft d
+JOIN message m ON m.source = d.message_source AND m.id = d.message_id
+LEFT JOIN decision c ON c.draft_id = d.draft_id AND c.version = d.version
+WHERE (%(draft_id)s::uuid IS NULL OR d.draft_id = %(draft_id)s)
+  AND (%(status)s::text IS NULL OR d.status = %(status)s)
+  AND (%(lead_id)s::uuid IS NULL OR d.lead_id = %(lead_id)s)
+  AND (%(before)s::timestamptz IS NULL OR (d.created_at, d.draft_id) < (%(before)s, %(before_id)s::uuid))
+ORDER BY d.created_at DESC, d.draft_id DESC LIMIT %(count)s;
+
+-- name: lock_draft
+SELECT d.*, m.lead, m.traceparent
+FROM draft d JOIN message m ON m.source = d.message_source AND m.id = d.message_id
+WHERE d.draft_id = %(draft_id)s
+FOR UPDATE OF d;
+
+-- name: decide
+WITH decided AS (UPDATE draft SET status = %(action)s WHERE draft_id = %(draft_id)s)
+INSERT INTO decision (draft_id, version, action, user_id, user_name, at, content, sha256, reason)
+VALUES (%(draft_id)s, %(version)s, %(action)s, %(user_id)s, %(user_name)s, %(at)s, %(content)s, %(sha256)s, %(reason)s);

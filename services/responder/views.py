@@ -1,0 +1,96 @@
+"""Drafts and passages as the API answers them."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.responder.drafting import GAPS
+
+
+class InvalidCursor(ValueError):
+    """The cursor was not made by this API."""
+
+
+def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any]:
+    """A draft with its message and decision.
+
+    Once approved, what was approved stands in the place of what was proposed. While open, the gap of the
+    signing person's name is filled with the reader's, when a person reads: they are who would sign.
+    """
+    sent = row["content"] or {}
+    body, sentences, gaps = row["body"], row["sentences"], row["gaps"]
+    name_gap = GAPS[row["language"]]["rep.name"]
+    if row["action"] is None and reader_name:
+        body = body.replace(name_gap, reader_name)
+        sentences = [{**s, "text": s["text"].replace(name_gap, reader_name)} for s in sentences]
+        gaps = [gap for gap in gaps if gap != name_gap]
+    if sent:
+        body, gaps = sent["body"], []
+        sentences = [s for s in sentences if s["text"] in body]
+    return {
+        "draft_id": str(row["draft_id"]),
+        "version": row["version"],
+        "lead_id": str(row["lead_id"]),
+        "status": row["status"],
+        "reason": row["reason"],
+        "language": row["language"],
+        "channel": sent.get("channel", row["channel"]),
+        "sender": sent.get("sender", row["sender"]),
+        "recipients": sent.get("recipients", row["recipients"]),
+        "subject": sent.get("subject", row["subject"]),
+        "body": body,
+        "sentences": sentences,
+        "gaps": gaps,
+        "similarity": row["similarity"],
+        "nearest": row["nearest"],
+        "message": {
+            "text": row["message_text"],
+            "subject": row["message_subject"],
+            "occurred_at": _time(row["message_occurred_at"]),
+        },
+        "created_at": _time(row["created_at"]),
+        "decided_by": row["user_name"],
+        "decided_at": _time(row["decided_at"]),
+    }
+
+
+def passage_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "passage_id": str(row["passage_id"]),
+        "kind": row["kind"],
+        "language": row["language"],
+        "title": row["title"],
+        "body": row["body"],
+        "intent": row["intent"],
+        "created_at": _time(row["created_at"]),
+        "embedded": row["embedded"],
+    }
+
+
+def page(
+    rows: Sequence[Mapping[str, Any]], limit: int, id_name: str
+) -> tuple[Sequence[Mapping[str, Any]], str | None]:
+    """The first `limit` of rows asked with one more, and the cursor of the next page when there is one."""
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    cursor = orjson.dumps([last["created_at"], str(last[id_name])])
+    return rows[:limit], base64.urlsafe_b64encode(cursor).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    """Raises InvalidCursor."""
+    try:
+        moment, row_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return datetime.fromisoformat(moment), UUID(row_id)
+    except (binascii.Error, ValueError, TypeError, AttributeError) as error:
+        raise InvalidCursor from error
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None

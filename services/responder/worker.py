@@ -1,0 +1,86 @@
+"""The responder's worker: drafts answers to messages and embeds the house's knowledge."""
+
+import contextlib
+import signal
+import threading
+
+import structlog
+
+from services.responder import store
+from services.responder.drafting import Evidence, House
+from services.responder.embedding import Embedder, ModelUnusable
+from services.responder.handlers import Drafting, on_records
+from services.responder.retrieval import EMBED_BATCH, embed_waiting
+from services.responder.settings import ResponderSettings
+from shared import logs
+from shared.background import Repeated
+from shared.contracts.topics import LEAD_MESSAGES, REPLY_EVENTS
+from shared.kafka import Publisher, Subscription, consume
+from shared.outbox import relay
+from shared.postgres import Pool, connect_pool
+from shared.settings import load
+
+log = structlog.get_logger()
+
+GROUP = "responder"
+MAX_RECORDS = 64
+"""A message takes some 20 ms to embed: a batch stays within about two seconds."""
+
+
+def main() -> None:
+    settings = load(ResponderSettings)
+    logs.configure("responder-worker", settings.log_level)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        embedder = Embedder(settings.embedding_model, settings.embedding_model_sha256)
+    except ModelUnusable as error:
+        raise SystemExit(f"services.responder.worker: {error}") from error
+    run(settings, stop, embedder=embedder)
+
+
+def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedder) -> None:
+    """Work until `stop` is set."""
+    drafting = Drafting(
+        embedder,
+        House(settings.signed_as, settings.reply_sender),
+        Evidence(settings.min_similarity, settings.model_languages),
+        settings.demo,
+    )
+    with contextlib.ExitStack() as stack:
+        publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
+        stack.callback(publisher.close)
+        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA))
+        outbox_relay = relay(pool, publisher)
+        knowledge = Repeated("knowledge-embedder", lambda: embed_knowledge(pool, embedder), idle_s=1.0)
+        for thread in (outbox_relay, knowledge):
+            thread.start()
+            stack.callback(thread.stop)
+        consume(
+            Subscription(
+                bootstrap_servers=settings.kafka_bootstrap_servers,
+                group=GROUP,
+                topics=(LEAD_MESSAGES, REPLY_EVENTS),
+                instance=settings.worker_instance,
+                prefix=settings.topic_prefix,
+                max_records=MAX_RECORDS,
+            ),
+            pool,
+            lambda connection, records: on_records(connection, records, drafting),
+            stop=stop,
+            committed=outbox_relay.wake,
+        )
+
+
+def embed_knowledge(pool: Pool, embedder: Embedder) -> bool:
+    """Embed a batch of the passages that have no vector of this model; return whether more may wait."""
+    with pool.connection() as connection:
+        done = embed_waiting(connection, embedder)
+    if done:
+        log.info("passages_embedded", count=done)
+    return done == EMBED_BATCH
+
+
+if __name__ == "__main__":
+    main()
