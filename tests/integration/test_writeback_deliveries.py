@@ -20,7 +20,7 @@ from shared.contracts.topics import CRM_REJECTED, LEAD_SCORED, REPLY_EVENTS
 from shared.kafka import Record
 from shared.postgres import Pool, connect_pool
 from tests.harness.processes import wait_until
-from tests.unit.writeback.receiver import SECRET, Receiver, Reply, Request, running_receiver
+from tests.harness.receiver import SECRET, Receiver, Reply, Request, running_receiver
 from tests.unit.writeback.records import a_reply, a_score
 
 QUICK = Pace(first_delay_s=0.01, longest_delay_s=0.05, give_up_s=3600, lease_s=60)

@@ -18,7 +18,7 @@ from shared.kafka import Outgoing, Publisher
 from shared.postgres import connect
 from tests.harness.platform import Installation
 from tests.harness.processes import running, wait_until, worker
-from tests.unit.writeback.receiver import SECRET, Receiver, Reply, Request, running_receiver
+from tests.harness.receiver import SECRET, Receiver, Reply, Request, running_receiver
 from tests.unit.writeback.records import CANARY, a_reply, a_score
 
 # The worker's own start, with a lease that a test can outlast.

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from services.writeback.settings import WritebackSettings
 from shared.settings import problems
-from tests.unit.writeback.receiver import SECRET
+from tests.harness.receiver import SECRET
 
 
 def settings(**given: Any) -> WritebackSettings:

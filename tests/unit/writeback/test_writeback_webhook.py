@@ -7,7 +7,7 @@ import pytest
 
 from services.writeback.retry import Answer, Verdict
 from services.writeback.webhook import WebhookDestination
-from tests.unit.writeback.receiver import SECRET, Receiver, Reply, running_receiver
+from tests.harness.receiver import SECRET, Receiver, Reply, running_receiver
 
 BODY = '{"type":"lead.scored","data":{"lead_id":"é"}}'.encode()
 

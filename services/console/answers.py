@@ -1,0 +1,180 @@
+"""The services' answers, as the pages read them. Unknown fields pass; a missing optional one is a state."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+UNDECIDED = frozenset({"waiting", "no_source"})
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, protected_namespaces=())
+
+
+class Reason(Answer):
+    """`contribution` is in log-odds: positive speaks for the lead, negative against."""
+
+    code: str
+    contribution: float
+    text: str = ""
+
+
+class NextAction(Answer):
+    code: str
+    text: str = ""
+
+
+class DraftMark(Answer):
+    draft_id: str
+    status: str
+
+    @property
+    def undecided(self) -> bool:
+        return self.status in UNDECIDED
+
+
+class LeadRow(Answer):
+    lead_id: str
+    name: str | None = None
+    company: str | None = None
+    email: str | None = None
+    status: str = "open"
+    probability: float | None = None
+    grade: str | None = None
+    unscored_reason: str | None = None
+    trend: str | None = None
+    reasons: list[Reason] = []
+    next_action: NextAction | None = None
+    draft: DraftMark | None = None
+    message_waiting: bool = False
+    last_activity_at: datetime | None = None
+    owner: str | None = None
+    source: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What the lead is called: the name, else the strongest thing known."""
+        return self.name or self.company or self.email or self.lead_id[:8]
+
+
+class Score(Answer):
+    version: int | None = None
+    as_of: datetime | None = None
+    model_version: str | None = None
+    log_odds: float | None = None
+    base_log_odds: float | None = None
+    all_reasons: list[Reason] = []
+
+
+class ExternalId(Answer):
+    source: str
+    subject: str
+
+
+class Lead(LeadRow):
+    phone: str | None = None
+    attributes: dict[str, Any] = {}
+    external_ids: list[ExternalId] = []
+    score: Score | None = None
+    created_at: datetime | None = None
+
+
+class QueueModel(Answer):
+    version: str | None = None
+
+
+class Queue(Answer):
+    leads: list[LeadRow]
+    next_cursor: str | None = None
+    counts: dict[str, int] = {}
+    model: QueueModel = QueueModel()
+
+
+class Event(Answer):
+    source: str
+    id: str
+    type: str
+    occurred_at: datetime
+    known_at: datetime | None = None
+    data: dict[str, Any] = {}
+
+
+class Timeline(Answer):
+    events: list[Event] = []
+    next_cursor: str | None = None
+
+
+class Status(Answer):
+    events_waiting: int = 0
+    leads_open: int = 0
+    leads_total: int = 0
+    leads_won: int = 0
+    leads_lost: int = 0
+    model_version: str | None = None
+
+
+class Figure(Answer):
+    """One measure of a model, with the interval it lies in."""
+
+    value: float
+    interval: tuple[float, float] | None = None
+
+
+class Model(Answer):
+    model_version: str
+    kind: str = ""
+    published: bool = False
+    created_at: datetime | None = None
+    published_at: datetime | None = None
+    card: dict[str, Any] = {}
+
+
+class Models(Answer):
+    models: list[Model] = []
+
+
+class SentenceSource(Answer):
+    kind: str
+    passage_id: str | None = None
+    title: str | None = None
+    quote: str | None = None
+
+
+class Sentence(Answer):
+    text: str
+    source: SentenceSource | None = None
+
+
+class Message(Answer):
+    text: str | None = None
+    subject: str | None = None
+    occurred_at: datetime | None = None
+
+
+class Draft(Answer):
+    draft_id: str
+    version: int
+    lead_id: str
+    status: str
+    reason: str | None = None
+    language: str | None = None
+    channel: str = "email"
+    sender: str = ""
+    recipients: list[str] = []
+    subject: str | None = None
+    body: str = ""
+    sentences: list[Sentence] = []
+    gaps: list[str] = []
+    message: Message | None = None
+    created_at: datetime | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+
+    @property
+    def undecided(self) -> bool:
+        return self.status in UNDECIDED
+
+
+class Drafts(Answer):
+    drafts: list[Draft] = Field(default_factory=list)

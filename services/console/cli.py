@@ -1,0 +1,3 @@
+"""The console adds no command."""
+
+app = None

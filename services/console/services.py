@@ -1,0 +1,164 @@
+"""The other services, over HTTP: every call carries a short-lived token that names the person."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import ValidationError
+
+from services.console.answers import Answer, Draft, Drafts, Lead, Models, Queue, Status, Timeline
+from shared.contracts.approval import content_hash
+
+A = TypeVar("A", bound=Answer)
+
+# Connecting on one's own network takes milliseconds: a service that does not accept at once is down.
+TIMEOUT = httpx.Timeout(5.0, connect=1.0)
+
+
+class ServiceError(Exception):
+    """A service could not do what was asked; `service` says which."""
+
+    def __init__(self, service: str, detail: str = "") -> None:
+        super().__init__(f"{service}: {detail}")
+        self.service, self.detail = service, detail
+
+
+class ServiceDown(ServiceError):
+    """It does not answer, or not in a way that can be read."""
+
+
+class NotAllowed(ServiceError):
+    """The person may not do this."""
+
+
+class NotFound(ServiceError):
+    """There is no such thing."""
+
+
+class Conflict(ServiceError):
+    """Someone decided first, or it changed meanwhile."""
+
+
+class Refused(ServiceError):
+    """The call was understood and not accepted; `detail` says why, `fields` what it is about."""
+
+    def __init__(self, service: str, detail: str = "", fields: tuple[str, ...] = ()) -> None:
+        super().__init__(service, detail)
+        self.fields = fields
+
+
+_FATES: Mapping[int, type[ServiceError]] = {401: NotAllowed, 403: NotAllowed, 404: NotFound, 409: Conflict}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service, called in the name of one person, answering in one language."""
+
+    name: str
+    client: httpx.Client
+    token: str
+    language: str
+
+    def get(self, answer: type[A], path: str, **query: str | int | None) -> A:
+        return self._call(answer, "GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def post(self, answer: type[A], path: str, body: Mapping[str, Any]) -> A:
+        return self._call(answer, "POST", path, json=body)
+
+    def _call(self, answer: type[A], method: str, path: str, **content: Any) -> A:
+        headers = {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language}
+        try:
+            response = self.client.request(method, path, headers=headers, **content)
+        except httpx.HTTPError as error:
+            raise ServiceDown(self.name, type(error).__name__) from error
+        if response.is_success:
+            try:
+                return answer.model_validate_json(response.content)
+            except ValidationError as error:
+                raise ServiceDown(self.name, "unreadable answer") from error
+        if response.status_code >= 500:
+            raise ServiceDown(self.name, str(response.status_code))
+        problem = _problem(response)
+        detail = str(problem.get("detail") or problem.get("title") or "")
+        if fate := _FATES.get(response.status_code):
+            raise fate(self.name, detail)
+        errors = problem.get("errors") or []
+        raise Refused(self.name, detail, tuple(error["field"] for error in errors))
+
+
+def _problem(response: httpx.Response) -> dict[str, Any]:
+    """What a problem+json says, else nothing."""
+    try:
+        problem = response.json()
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
+
+
+def _segment(identifier: str) -> str:
+    return quote(identifier, safe="")
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    service: Service
+
+    def queue(self, *, grade: str | None = None, limit: int, cursor: str | None = None) -> Queue:
+        return self.service.get(Queue, "/v1/queue", grade=grade, limit=limit, cursor=cursor)
+
+    def lead(self, lead_id: str) -> Lead:
+        return self.service.get(Lead, f"/v1/leads/{_segment(lead_id)}")
+
+    def timeline(self, lead_id: str, *, limit: int, cursor: str | None = None) -> Timeline:
+        return self.service.get(
+            Timeline, f"/v1/leads/{_segment(lead_id)}/timeline", limit=limit, cursor=cursor
+        )
+
+    def models(self) -> Models:
+        return self.service.get(Models, "/v1/models")
+
+    def status(self) -> Status:
+        return self.service.get(Status, "/v1/status")
+
+
+@dataclass(frozen=True, slots=True)
+class Responder:
+    service: Service
+
+    def drafts(
+        self, *, status: str | None = None, lead_id: str | None = None, limit: int = 50
+    ) -> list[Draft]:
+        return self.service.get(Drafts, "/v1/drafts", status=status, lead_id=lead_id, limit=limit).drafts
+
+    def draft(self, draft_id: str) -> Draft:
+        return self.service.get(Draft, f"/v1/drafts/{_segment(draft_id)}")
+
+    def approve(self, content: Mapping[str, Any]) -> Draft:
+        """Approve exactly `content` (the fields of shared.contracts.approval), tied to it by its hash."""
+        body = {name: value for name, value in content.items() if name != "draft_id"}
+        path = f"/v1/drafts/{_segment(content['draft_id'])}/approve"
+        return self.service.post(Draft, path, {**body, "sha256": content_hash(content)})
+
+    def reject(self, draft_id: str, *, version: int, reason: str | None) -> Draft:
+        path = f"/v1/drafts/{_segment(draft_id)}/reject"
+        return self.service.post(Draft, path, {"version": version, "reason": reason})
+
+
+class Connections:
+    """One connection pool a service; made once per process."""
+
+    def __init__(self, *, scoring_url: str, responder_url: str) -> None:
+        self._scoring = httpx.Client(base_url=scoring_url, timeout=TIMEOUT, trust_env=False)
+        self._responder = httpx.Client(base_url=responder_url, timeout=TIMEOUT, trust_env=False)
+
+    def scoring(self, token: str, language: str) -> Scoring:
+        return Scoring(Service("scoring", self._scoring, token, language))
+
+    def responder(self, token: str, language: str) -> Responder:
+        return Responder(Service("responder", self._responder, token, language))
+
+    def close(self) -> None:
+        self._scoring.close()
+        self._responder.close()

@@ -1,0 +1,11 @@
+// The pages work without any of this; scripts add keys, side-by-side reading and updates in place.
+import { start as drafts } from "./draft.js";
+import { start as keys } from "./keys.js";
+import { start as list } from "./list.js";
+import { start as updates } from "./updates.js";
+
+document.documentElement.classList.add("scripted");
+drafts();
+list();
+keys();
+updates();

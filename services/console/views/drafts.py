@@ -1,0 +1,210 @@
+"""Drafts: may this go out?"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from services.console import sessions
+from services.console.access import local_path, signed_in, wants_fragment
+from services.console.answers import UNDECIDED, Draft, Lead
+from services.console.catalogue import gettext
+from services.console.composing import Unfinished, approved_content
+from services.console.services import Conflict, NotAllowed, NotFound, Refused, ServiceDown, ServiceError
+from services.console.views.detail import DraftPanel, panel_of
+from services.console.wording import said
+
+PAGE = 50
+MAX_REASON = 500
+
+pages = Blueprint("drafts", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    drafts: list[Draft]
+    down: list[str]
+
+
+@pages.get("/drafts")
+@signed_in
+def listing() -> str:
+    """The waiting drafts with one of them beside; for a script, the list alone."""
+    waiting = _waiting()
+    if wants_fragment():
+        return render_template("_drafts.html", waiting=waiting, chosen_id=request.args.get("draft"))
+    known = {draft.draft_id: draft for draft in waiting.drafts}
+    chosen = known.get(request.args.get("draft", "")) or next(iter(waiting.drafts), None)
+    panel = panel_of(chosen, lead=_lead_of(chosen), editing="edit" in request.args) if chosen else None
+    return render_template(
+        "drafts.html", waiting=waiting, panel=panel, chosen_id=chosen.draft_id if chosen else None
+    )
+
+
+@pages.get("/drafts/<uuid:draft_id>")
+@signed_in
+def page(draft_id: UUID) -> str:
+    draft = sessions.responder().draft(str(draft_id))
+    return _render(panel_of(draft, lead=_lead_of(draft), editing="edit" in request.args))
+
+
+@pages.post("/drafts/<uuid:draft_id>/approve")
+@signed_in
+def approve(draft_id: UUID) -> Response | str | tuple[str, int]:
+    """Approve what the person saw and, in the form, wrote. What was written is never lost."""
+    form = request.form
+    try:
+        content = approved_content(str(draft_id), form, form.getlist("marker"), form.getlist("fill"))
+    except Unfinished as error:
+        return _again(str(draft_id), " ".join(map(_unfinished, error.problems)), 422)
+    except ValueError:
+        abort(400)
+    try:
+        draft = sessions.responder().approve(content)
+    except ServiceError as error:
+        return _failed(str(draft_id), error)
+    return _decided(draft, gettext("Reply approved."))
+
+
+@pages.post("/drafts/<uuid:draft_id>/reject")
+@signed_in
+def reject(draft_id: UUID) -> Response | str | tuple[str, int]:
+    version = request.form.get("version", type=int)
+    if version is None:
+        abort(400)
+    reason = request.form.get("reason", "").strip()[:MAX_REASON] or None
+    try:
+        draft = sessions.responder().reject(str(draft_id), version=version, reason=reason)
+    except ServiceError as error:
+        return _failed(str(draft_id), error)
+    return _decided(draft, gettext("Draft rejected. Nothing was sent."))
+
+
+def _waiting() -> Waiting:
+    """Drafts to read, then replies to write; in each the newest message first."""
+    responder = sessions.responder()
+    try:
+        drafts = [d for status in sorted(UNDECIDED) for d in responder.drafts(status=status, limit=PAGE)]
+    except ServiceDown as error:
+        return Waiting([], [error.service])
+    return Waiting(
+        sorted(drafts, key=lambda draft: (draft.status == "waiting", _arrived(draft)), reverse=True), []
+    )
+
+
+def _arrived(draft: Draft) -> datetime:
+    at = (draft.message.occurred_at if draft.message else None) or draft.created_at
+    return at or datetime.min.replace(tzinfo=UTC)
+
+
+def _lead_of(draft: Draft) -> Lead | None:
+    """The lead, when scoring can say; a draft is readable without."""
+    try:
+        return sessions.scoring().lead(draft.lead_id)
+    except (ServiceDown, NotFound, NotAllowed):
+        return None
+
+
+def _decided(draft: Draft, words: str) -> Response | str:
+    if wants_fragment():
+        return render_template("_draft.html", panel=panel_of(draft), announce=words)
+    flash(words)
+    return redirect(local_path(request.form.get("next")) or url_for("leads.page", lead_id=draft.lead_id))
+
+
+def _failed(draft_id: str, error: ServiceError) -> tuple[str, int]:
+    match error:
+        case Conflict():
+            return _conflict(draft_id)
+        case ServiceDown():
+            return _again(
+                draft_id,
+                gettext("Nothing was decided: the service does not answer. Your text is kept; try again."),
+                503,
+            )
+        case NotAllowed():
+            return _again(
+                draft_id, gettext("Your role does not allow deciding on replies. Ask an administrator."), 403
+            )
+        case Refused() if set(error.fields) <= {"recipients", "sender", "body"} and error.fields:
+            told = dict.fromkeys(_unfinished("gap" if field == "body" else field) for field in error.fields)
+            return _again(draft_id, " ".join(told), 422)
+        case Refused():
+            return _again(draft_id, gettext("Nothing was decided. %(detail)s", detail=error.detail), 422)
+        case _:
+            raise error
+
+
+def _conflict(draft_id: str) -> tuple[str, int]:
+    """Say who was first; when the draft merely changed, keep what was typed beside the new version."""
+    draft = sessions.responder().draft(draft_id)
+    if draft.undecided:
+        words = gettext(
+            "The draft changed while you were reading. Nothing was sent: read it again, then decide."
+        )
+        return _render(
+            panel_of(draft, lead=_lead_of(draft), editing=True, typed=_typed(), problem=words)
+        ), 409
+    who = draft.decided_by or gettext("Someone else")
+    when = said(draft.decided_at) if draft.decided_at else ""
+    words = (
+        gettext("%(who)s rejected this draft first (%(when)s). Nothing more was sent.", who=who, when=when)
+        if draft.status == "rejected"
+        else gettext(
+            "%(who)s approved this draft first (%(when)s). Nothing more was sent.", who=who, when=when
+        )
+    )
+    return _render(panel_of(draft, lead=_lead_of(draft), problem=words)), 409
+
+
+def _again(draft_id: str, words: str, status: int) -> tuple[str, int]:
+    """The same draft with what was typed and what to do; from the form alone when the responder is down."""
+    try:
+        draft = sessions.responder().draft(draft_id)
+    except ServiceDown:
+        draft = _from_form(draft_id)
+    return _render(panel_of(draft, lead=_lead_of(draft), editing=True, typed=_typed(), problem=words)), status
+
+
+def _typed() -> dict[str, str] | None:
+    """What stood in the fields, gaps filled as far as they were; None when the form had no text."""
+    if "body" not in request.form:
+        return None
+    typed = {name: request.form.get(name, "") for name in ("subject", "body", "recipients", "sender")}
+    for marker, fill in zip(request.form.getlist("marker"), request.form.getlist("fill"), strict=False):
+        if fill.strip():
+            typed = {name: text.replace(marker, fill.strip()) for name, text in typed.items()}
+    return typed
+
+
+def _from_form(draft_id: str) -> Draft:
+    form = request.form
+    return Draft(
+        draft_id=draft_id,
+        version=form.get("version", 0, type=int),
+        lead_id=form.get("lead_id", ""),
+        status="waiting",
+        channel=form.get("channel", "email"),
+        sender=form.get("sender", ""),
+        subject=form.get("subject"),
+        body=form.get("body", ""),
+        gaps=form.getlist("marker"),
+    )
+
+
+def _render(panel: DraftPanel) -> str:
+    return render_template("_draft_page.html" if wants_fragment() else "draft.html", panel=panel)
+
+
+def _unfinished(problem: str) -> str:
+    match problem:
+        case "gap":
+            return gettext("Some information is still missing: fill in what is between brackets.")
+        case "body":
+            return gettext("The message is empty.")
+        case "sender":
+            return gettext("Say which address it is sent from; REPLY_SENDER sets it for everyone.")
+        case _:
+            return gettext("Check the recipients: each is an e-mail address.")

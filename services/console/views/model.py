@@ -1,0 +1,75 @@
+"""The model: can I trust it?"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, render_template
+from pydantic import ValidationError
+
+from services.console import sessions
+from services.console.access import signed_in
+from services.console.answers import Figure, Model, Status
+from services.console.services import NotAllowed, ServiceDown
+
+pages = Blueprint("model", __name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A model's card, as far as it states these things."""
+
+    auc: Figure | None
+    lift: Figure | None
+    ece: Figure | None
+    leads: int
+    won: int
+    validation: str
+
+
+@pages.get("/model")
+@signed_in
+def page() -> str:
+    try:
+        answer = sessions.scoring().models()
+    except ServiceDown as error:
+        return render_template(
+            "model.html", down=[error.service], published=None, card=None, status=None, others=[]
+        )
+    published = next((model for model in answer.models if model.published), None)
+    return render_template(
+        "model.html",
+        down=[],
+        published=published,
+        card=read_card(published) if published else None,
+        status=None if published else _status(),
+        others=[model for model in answer.models if model is not published],
+    )
+
+
+def _status() -> Status | None:
+    try:
+        return sessions.scoring().status()
+    except (ServiceDown, NotAllowed):
+        return None
+
+
+def read_card(model: Model) -> Card:
+    """Pick the figures out of the card; one that it does not state stays None."""
+    card = model.card
+    measured = card.get("metrics", {}).get(model.kind, {})
+    return Card(
+        auc=_figure(measured.get("auc")),
+        lift=_figure(measured.get("lift_at_10")),
+        ece=_figure(measured.get("ece")),
+        leads=card.get("rows", 0),
+        won=card.get("positives", 0),
+        validation=card.get("validation", ""),
+    )
+
+
+def _figure(stated: Any) -> Figure | None:
+    """`stated` is {"value", "interval": [low, high]}; a measure that could not be taken is null."""
+    try:
+        return Figure.model_validate(stated)
+    except ValidationError:
+        return None

@@ -1,0 +1,191 @@
+"""Chances, dates and states as people say them, in the language of the page."""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+from babel.dates import format_date, format_datetime, format_time
+from babel.numbers import format_decimal, format_percent
+from flask_babel import get_locale, get_timezone
+
+from services.console.answers import LeadRow
+from services.console.catalogue import gettext, ngettext
+
+# "1 chance in N" for small chances: people read 1 in 20 more easily than 0.5 in 10.
+_ONE_IN: Final = (7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100)
+
+
+def chances(probability: float) -> str:
+    """`probability` in words: tenths from 15 %, one in N below. Never certain."""
+    if probability >= 0.95:
+        return gettext("more than 9 chances in 10")
+    if probability >= 0.15:
+        tenths = int(probability * 10 + 0.5)
+        return ngettext("about %(num)s chance in 10", "about %(num)s chances in 10", tenths)
+    if probability < 0.01:
+        return gettext("less than 1 chance in 100")
+    nearest = min(_ONE_IN, key=lambda n: abs(1 / n - probability))
+    return gettext("about 1 chance in %(count)s", count=nearest)
+
+
+def percent(probability: float) -> str:
+    return str(format_percent(probability, "#,##0.0 %", locale=get_locale()))
+
+
+def unscored(lead: LeadRow) -> str:
+    """Why there is no score. Unscored is not zero."""
+    match lead.unscored_reason:
+        case "no_model":
+            return gettext("Not scored: no model has read this lead yet.")
+        case "pending":
+            return gettext("Not scored yet: its events are being read.")
+        case "objection":
+            return gettext("Not scored: this person objected to it.")
+        case "closed":
+            return gettext("Not scored: this lead is closed.")
+        case _:
+            return gettext("Not scored yet.")
+
+
+def strength(contribution: float) -> str:
+    """How much a reason weighs, from its log-odds: 0.7 doubles the odds, 0.25 adds about a quarter."""
+    weight = abs(contribution)
+    if weight >= 0.7:
+        return gettext("weighs a lot")
+    return gettext("weighs some") if weight >= 0.25 else gettext("weighs little")
+
+
+def trend(direction: str | None) -> str:
+    match direction:
+        case "up":
+            return gettext("rising")
+        case "down":
+            return gettext("falling")
+        case "flat":
+            return gettext("steady")
+        case _:
+            return ""
+
+
+def said(moment: datetime, now: datetime | None = None) -> str:
+    """The moment as people say it: "yesterday 14:05"; the date alone from a week on."""
+    zone: tzinfo = get_timezone() or UTC
+    locale = get_locale()
+    now = (now or datetime.now(UTC)).astimezone(zone)
+    local = moment.astimezone(zone)
+    ago = now - local
+    if timedelta(0) <= ago < timedelta(minutes=1):
+        return gettext("just now")
+    if timedelta(0) < ago < timedelta(hours=1):
+        return gettext("%(minutes)s min ago", minutes=int(ago.total_seconds() // 60))
+    time = format_time(local, "HH:mm", locale=locale)
+    days = (now.date() - local.date()).days
+    if days == 0:
+        return gettext("today %(time)s", time=time)
+    if days == 1:
+        return gettext("yesterday %(time)s", time=time)
+    if days == -1:
+        return gettext("tomorrow %(time)s", time=time)
+    if 1 < days < 7:
+        return f"{format_date(local, 'EEEE', locale=locale)} {time}"
+    if local.year == now.year:
+        return format_date(local, "d MMMM", locale=locale)
+    return format_date(local, "d MMM y", locale=locale)
+
+
+def in_full(moment: datetime) -> str:
+    zone: tzinfo = get_timezone() or UTC
+    return format_datetime(moment.astimezone(zone), "full", locale=get_locale())
+
+
+def headline(counts: dict[str, int], first: LeadRow | None, *, scored: bool) -> str:
+    """The answer to "whom now?" in one sentence."""
+    best, everyone = counts.get("A", 0), counts.get("open", 0)
+    if first is None:
+        return gettext("Nobody is waiting for you.")
+    if not scored:
+        return ngettext(
+            "%(num)s person waiting to be scored", "%(num)s people waiting to be scored", everyone
+        )
+    if best and first.grade == "A":
+        return ngettext(
+            "%(num)s person to call today: %(name)s",
+            "%(num)s people to call today, starting with %(name)s",
+            best,
+            name=first.title,
+        )
+    return ngettext(
+        "%(num)s open lead, none with grade A: start with %(name)s",
+        "%(num)s open leads, none with grade A: start with %(name)s",
+        everyone,
+        name=first.title,
+    )
+
+
+def lead_status(lead: LeadRow) -> str:
+    """How the lead ended; nothing while it is open."""
+    match lead.status:
+        case "won":
+            return gettext("Won")
+        case "lost":
+            return gettext("Lost")
+        case _:
+            return ""
+
+
+def draft_status(status: str) -> str:
+    match status:
+        case "waiting":
+            return gettext("Draft ready")
+        case "no_source":
+            return gettext("Reply to write")
+        case "approved":
+            return gettext("Reply approved")
+        case "sent":
+            return gettext("Reply sent")
+        case "failed":
+            return gettext("Reply not sent")
+        case "rejected":
+            return gettext("Draft rejected")
+        case _:
+            return ""
+
+
+def source_kind(kind: str) -> str:
+    match kind:
+        case "template":
+            return gettext("From a template of the house")
+        case "reply":
+            return gettext("From a reply approved earlier")
+        case "lead":
+            return gettext("From what is known about the lead")
+        case "document":
+            return gettext("From a document of the house")
+        case _:
+            return gettext("House wording")
+
+
+def service_name(service: str) -> str:
+    match service:
+        case "scoring":
+            return gettext("The scoring service")
+        case "responder":
+            return gettext("The service that drafts replies")
+        case _:
+            return gettext("A service")
+
+
+def sentence(words: str) -> str:
+    """`words` as the beginning of a sentence; the rest keeps its capitals."""
+    return words[:1].upper() + words[1:]
+
+
+def per_hundred(share: float) -> str:
+    return format_decimal(100 * share, "0", locale=get_locale())
+
+
+def times(ratio: float) -> str:
+    return format_decimal(ratio, "0.#", locale=get_locale())
+
+
+def points(share: float) -> str:
+    return format_decimal(100 * share, "0.#", locale=get_locale())

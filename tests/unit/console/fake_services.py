@@ -1,0 +1,264 @@
+"""A stand-in for the scoring service and the responder: real HTTP on loopback, state in memory."""
+
+import json
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+from shared.auth.verify import PersonTokens
+from shared.contracts.approval import content_hash
+from tests.unit.console.invented import (
+    ACTIONS,
+    PEOPLE,
+    REASONS,
+    draft_id,
+    iso,
+    lead_id,
+    make_draft,
+    make_events,
+)
+
+SECRET = "console-tests-console-tests-console"
+
+
+class FakeServices:
+    """Both services at one address. Tests change the attributes; `calls` holds what was asked."""
+
+    def __init__(self) -> None:
+        self.tokens = PersonTokens(SECRET)
+        self.drafts = {
+            d["draft_id"]: d for d in (make_draft(0), make_draft(1, gaps=False), make_draft(2, gaps=False))
+        }
+        self.drafts[draft_id(3)] = make_draft(3, status="no_source")
+        self.status = {
+            "events_waiting": 1240,
+            "leads_open": 14,
+            "leads_total": 40,
+            "leads_won": 9,
+            "leads_lost": 17,
+            "model_version": "3f9a1c52d0be",
+        }
+        self.model: dict[str, Any] = {"version": "3f9a1c52d0be"}
+        self.models: list[dict[str, Any]] = [
+            {
+                "model_version": "3f9a1c52d0be",
+                "kind": "xgboost",
+                "published": True,
+                "created_at": iso(timedelta(days=1)),
+                "card": {
+                    "rows": 7392,
+                    "positives": 2848,
+                    "validation": "rolling_origin",
+                    "metrics": {
+                        "xgboost": {
+                            "auc": {"value": 0.884, "interval": [0.871, 0.897]},
+                            "lift_at_10": {"value": 2.41, "interval": [2.3, 2.52]},
+                            "ece": {"value": 0.012, "interval": [0.008, 0.019]},
+                        }
+                    },
+                },
+            },
+            {
+                "model_version": "9b07c44ee1f2",
+                "kind": "logistic",
+                "published": False,
+                "created_at": iso(timedelta(days=9)),
+                "card": {},
+            },
+        ]
+        self.people = list(PEOPLE)
+        self.scored = True
+        self.down: set[str] = set()
+        self.calls: list[tuple[str, str, Any]] = []
+        self.lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def row(self, index: int, language: str) -> dict[str, Any]:
+        name, company, email, grade, probability, trend = self.people[index]
+        scored = self.scored and grade is not None
+        reasons = [
+            {"code": f"code_{n}", "params": {}, "contribution": weight, "text": text}
+            for n, (text, weight) in enumerate(REASONS[language])
+        ]
+        draft = next((d for d in self.drafts.values() if d["lead_id"] == lead_id(index)), None)
+        waiting = draft is not None and draft["status"] in ("waiting", "no_source")
+        action = "reply" if waiting else "call" if grade in ("A", "B") else "wait"
+        return {
+            "lead_id": lead_id(index),
+            "name": name,
+            "company": company,
+            "email": email,
+            "status": "open",
+            "probability": probability if scored else None,
+            "grade": grade if scored else None,
+            "unscored_reason": None if scored else ("pending" if self.scored else "no_model"),
+            "trend": trend,
+            "reasons": [reasons[index % 2], reasons[4]] if scored else [],
+            "next_action": {"code": action, "text": ACTIONS[language][action]},
+            "draft": {"draft_id": draft["draft_id"], "status": draft["status"]} if draft else None,
+            "message_waiting": index in (0, 1, 2, 6),
+            "last_activity_at": iso(timedelta(hours=20 * index, minutes=12)),
+            "owner": None,
+            "source": "crm:example",
+            "all_reasons": reasons if scored else [],
+        }
+
+    def answer(
+        self, method: str, path: str, query: dict[str, str], body: Any, language: str
+    ) -> tuple[int, Any]:
+        parts = path.strip("/").split("/")[1:]
+        match method, parts:
+            case "GET", ["queue"]:
+                return 200, self._queue(query, language)
+            case "GET", ["status"]:
+                return 200, self.status
+            case "GET", ["models"]:
+                return 200, {"models": self.models}
+            case "GET", ["leads", known]:
+                return self._lead(known, language)
+            case "GET", ["leads", known, "timeline"]:
+                index = int(known[-12:])
+                start, limit = int(query.get("cursor", 0)), min(int(query["limit"]), 6)
+                events = make_events(index)
+                more = str(start + limit) if start + limit < len(events) else None
+                return 200, {"events": events[start : start + limit], "next_cursor": more}
+            case "GET", ["drafts"]:
+                drafts = [
+                    d
+                    for d in self.drafts.values()
+                    if query.get("status") in (None, d["status"])
+                    and query.get("lead_id") in (None, d["lead_id"])
+                ]
+                return 200, {"drafts": drafts}
+            case "GET", ["drafts", known] if known in self.drafts:
+                return 200, self.drafts[known]
+            case "POST", ["drafts", known, decision] if known in self.drafts:
+                return self._decide(known, decision, body)
+        return 404, {"title": "Not found", "status": 404}
+
+    def _queue(self, query: dict[str, str], language: str) -> dict[str, Any]:
+        rows = [self.row(index, language) for index in range(len(self.people))]
+        counts = {"open": len(rows)} | {g: sum(r["grade"] == g for r in rows) for g in "ABCD"}
+        counts["unscored"] = sum(r["grade"] is None for r in rows)
+        if grade := query.get("grade"):
+            rows = [r for r in rows if r["grade"] == (None if grade == "unscored" else grade)]
+        start, limit = int(query.get("cursor", 0)), min(int(query["limit"]), 10)
+        more = str(start + limit) if start + limit < len(rows) else None
+        return {
+            "leads": rows[start : start + limit],
+            "next_cursor": more,
+            "counts": counts,
+            "model": self.model,
+        }
+
+    def _lead(self, known: str, language: str) -> tuple[int, Any]:
+        index = int(known[-12:]) if known[-12:].isdigit() else -1
+        if not 0 <= index < len(self.people) or known != lead_id(index):
+            return 404, {"title": "No such lead", "status": 404}
+        row = self.row(index, language)
+        return 200, row | {
+            "phone": "+33 6 39 98 12 34",
+            "external_ids": [{"source": "crm:example", "subject": f"L-{1000 + index}"}],
+            "attributes": {
+                "secteur": "agroalimentaire",
+                "effectif": 84,
+                "région": "Bretagne",
+                "exportateur": False,
+            },
+            "created_at": iso(timedelta(days=400)),
+            "score": {
+                "version": 7,
+                "as_of": iso(timedelta(minutes=40)),
+                "model_version": "3f9a1c52d0be",
+                "log_odds": 0.5,
+                "base_log_odds": -0.6,
+                "all_reasons": row["all_reasons"],
+            },
+        }
+
+    def _decide(self, known: str, decision: str, body: dict[str, Any]) -> tuple[int, Any]:
+        draft = self.drafts[known]
+        with self.lock:
+            if draft["status"] not in ("waiting", "no_source") or body["version"] != draft["version"]:
+                return 409, {"title": "Already decided", "status": 409}
+            if decision == "approve":
+                stated = {k: v for k, v in body.items() if k != "sha256"} | {"draft_id": known}
+                if content_hash(stated) != body["sha256"]:
+                    return 422, {"title": "The hash is not that of the content", "status": 422}
+                draft.update(
+                    body=body["body"], subject=body["subject"], recipients=body["recipients"], gaps=[]
+                )
+            draft.update(
+                status="approved" if decision == "approve" else "rejected",
+                decided_by="Sarah Lebrun",
+                decided_at=iso(timedelta(seconds=1)),
+            )
+        return 200, draft
+
+
+SERVICE_OF = {
+    "queue": "scoring",
+    "status": "scoring",
+    "models": "scoring",
+    "leads": "scoring",
+    "drafts": "responder",
+}
+SCOPE_OF = {"queue": "leads:read", "leads": "leads:read", "drafts": "drafts:read", "models": "models:read"}
+
+
+def _handler(services: FakeServices) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            self._answer("GET")
+
+        def do_POST(self) -> None:
+            self._answer("POST")
+
+        def _answer(self, method: str) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            url = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(url.query).items()}
+            services.calls.append((method, self.path, body))
+            area = url.path.split("/")[2]
+            caller = services.tokens.read(self.headers.get("Authorization", "").removeprefix("Bearer "))
+            if SERVICE_OF[area] in services.down:
+                status, answer = 500, {"title": "Down", "status": 500}
+            elif caller is None:
+                status, answer = 401, {"title": "Sign in first", "status": 401}
+            elif SCOPE_OF.get(area, "leads:read") not in caller.scopes and area in SCOPE_OF:
+                status, answer = 403, {"title": "Not allowed", "status": 403}
+            else:
+                language = self.headers.get("Accept-Language", "fr")[:2]
+                status, answer = services.answer(method, url.path, query, body, language)
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_arguments: object) -> None:
+            return
+
+    return Handler

@@ -1,0 +1,176 @@
+"""Approving and rejecting: what is sent to the responder is what the person saw."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from shared.contracts.approval import content_hash
+from tests.unit.console.conftest import csrf, sign_in
+from tests.unit.console.fake_services import FakeServices
+from tests.unit.console.invented import draft_id, lead_id
+
+FRAGMENT = {"X-Fragment": "1"}
+GAP = "[délai de livraison]"
+
+
+def form_of(client: FlaskClient, services: FakeServices, index: int, **changes: str) -> dict[str, str]:
+    """The approval form as a browser would post it, line ends included."""
+    draft = services.drafts[draft_id(index)]
+    return {
+        "csrf_token": csrf(client.get(f"/drafts/{draft_id(index)}").text),
+        "version": str(draft["version"]),
+        "channel": draft["channel"],
+        "sender": draft["sender"],
+        "lead_id": draft["lead_id"],
+        "recipients": ", ".join(draft["recipients"]),
+        "subject": draft["subject"],
+        "body": draft["body"].replace("\n", "\r\n"),
+    } | changes
+
+
+def approvals(services: FakeServices) -> list[dict[str, Any]]:
+    return [body for method, path, body in services.calls if method == "POST" and path.endswith("/approve")]
+
+
+def test_an_approval_carries_the_text_read_and_its_hash(rep: FlaskClient, services: FakeServices) -> None:
+    before = services.drafts[draft_id(1)]["body"]
+    answer = rep.post(f"/drafts/{draft_id(1)}/approve", data=form_of(rep, services, 1))
+    assert answer.location == f"/leads/{lead_id(1)}"
+    (sent,) = approvals(services)
+    assert sent["body"] == before
+    content = {name: value for name, value in sent.items() if name != "sha256"}
+    assert sent["sha256"] == content_hash(content | {"draft_id": draft_id(1)})
+    assert "Approved by Sarah Lebrun" in rep.get(answer.location).text
+
+
+def test_what_was_edited_is_what_is_approved(rep: FlaskClient, services: FakeServices) -> None:
+    changes = {
+        "body": "Bonjour,\r\n\r\nOui.",
+        "subject": "Votre devis",
+        "recipients": "a@x.fr; b@x.fr",
+    }
+    rep.post(f"/drafts/{draft_id(1)}/approve", data=form_of(rep, services, 1, **changes))
+    (sent,) = approvals(services)
+    assert sent["body"] == "Bonjour,\n\nOui."
+    assert sent["subject"] == "Votre devis"
+    assert sent["recipients"] == ["a@x.fr", "b@x.fr"]
+
+
+def test_a_filled_gap_stands_in_the_text_approved(rep: FlaskClient, services: FakeServices) -> None:
+    form = form_of(rep, services, 0, marker=GAP, fill="deux semaines")
+    rep.post(f"/drafts/{draft_id(0)}/approve", data=form)
+    (sent,) = approvals(services)
+    assert "livrée sous deux semaines." in sent["body"]
+
+
+def test_an_open_gap_keeps_the_reply_from_going_out(rep: FlaskClient, services: FakeServices) -> None:
+    form = form_of(rep, services, 0, marker=GAP, fill=" ")
+    answer = rep.post(f"/drafts/{draft_id(0)}/approve", data=form)
+    assert answer.status_code == 422
+    assert "Some information is still missing" in answer.text
+    assert approvals(services) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("recipients", "nobody", "Check the recipients"),
+        ("recipients", "", "Check the recipients"),
+        ("body", " ", "The message is empty"),
+        ("sender", "", "Say which address it is sent from"),
+    ],
+)
+def test_what_cannot_be_sent_comes_back_with_what_was_typed(
+    rep: FlaskClient, services: FakeServices, field: str, value: str, words: str
+) -> None:
+    form = form_of(rep, services, 1, subject="Typed by hand", **{field: value})
+    answer = rep.post(f"/drafts/{draft_id(1)}/approve", data=form, headers=FRAGMENT)
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert 'value="Typed by hand"' in answer.text
+
+
+def test_the_second_to_decide_learns_who_was_first(rep: FlaskClient, services: FakeServices) -> None:
+    form = form_of(rep, services, 1)
+    services.drafts[draft_id(1)].update(
+        status="approved", decided_by="Marc Weber", decided_at="2026-03-10T08:00:00Z"
+    )
+    answer = rep.post(f"/drafts/{draft_id(1)}/approve", data=form)
+    assert answer.status_code == 409
+    assert "Marc Weber approved this draft first" in answer.text
+    assert 'data-action="approve"' not in answer.text
+
+
+def test_a_draft_that_changed_is_shown_again_with_what_was_typed(
+    rep: FlaskClient, services: FakeServices
+) -> None:
+    form = form_of(rep, services, 1, body="What I wrote")
+    services.drafts[draft_id(1)]["version"] = 3
+    answer = rep.post(f"/drafts/{draft_id(1)}/approve", data=form)
+    assert answer.status_code == 409
+    assert "The draft changed while you were reading" in answer.text
+    assert "What I wrote" in answer.text
+    assert 'name="version" value="3"' in answer.text
+
+
+def test_a_responder_that_is_down_costs_no_text(rep: FlaskClient, services: FakeServices) -> None:
+    form = form_of(rep, services, 1, body="What I wrote")
+    services.down.add("responder")
+    answer = rep.post(f"/drafts/{draft_id(1)}/approve", data=form, headers=FRAGMENT)
+    assert answer.status_code == 503
+    assert "Your text is kept" in answer.text
+    assert "What I wrote" in answer.text
+
+
+def test_a_rejection_sends_nothing_and_says_so(rep: FlaskClient, services: FakeServices) -> None:
+    form = form_of(rep, services, 1) | {"reason": "too late"}
+    answer = rep.post(f"/drafts/{draft_id(1)}/reject", data=form, headers=FRAGMENT)
+    assert "Rejected by Sarah Lebrun" in answer.text
+    assert services.calls[-1][2] == {"version": 2, "reason": "too late"}
+
+
+def test_the_button_says_where_it_sends(make_console: Callable[..., Flask]) -> None:
+    client = sign_in(make_console(writeback_webhook_url="https://crm.example/hook").test_client())
+    page = client.get(f"/drafts/{draft_id(1)}").text
+    assert 'Approve and send to <span class="address">m.durand@ateliers-durand.example</span>' in page
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"writeback_webhook_url": "https://crm.example", "writeback_send": "scores"}]
+)
+def test_without_a_destination_the_button_promises_no_sending(
+    make_console: Callable[..., Flask], changes: dict[str, str]
+) -> None:
+    page = sign_in(make_console(**changes).test_client()).get(f"/drafts/{draft_id(1)}").text
+    assert "Approve and send" not in page
+    assert "approving sends nothing" in page
+
+
+def test_a_draft_is_marked_as_made_by_a_machine_with_its_sources(rep: FlaskClient) -> None:
+    page = rep.get(f"/drafts/{draft_id(0)}").text
+    assert "Drafted by a machine, for a person to review." in page
+    assert "From a reply approved earlier" in page
+    assert "Réponse à Brasserie de l’Odet, 3 mars" in page
+    assert 'aria-label="To fill in: délai de livraison"' in page
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"), [("nothing_close", "nothing was invented"), ("opt_out", "asks not to be written to")]
+)
+def test_where_nothing_was_drafted_the_page_says_why(
+    rep: FlaskClient, services: FakeServices, reason: str, words: str
+) -> None:
+    services.drafts[draft_id(3)]["reason"] = reason
+    page = rep.get(f"/drafts/{draft_id(3)}").text
+    assert words in page
+    assert "Drafted by a machine" not in page
+
+
+def test_a_missing_recipient_is_a_field_to_fill(rep: FlaskClient, services: FakeServices) -> None:
+    services.drafts[draft_id(1)].update(recipients=[], gaps=["[adresse du destinataire]"])
+    page = rep.get(f"/drafts/{draft_id(1)}").text
+    assert 'class="draft draft-waiting editing"' in page
+    assert "[adresse du destinataire]" not in page

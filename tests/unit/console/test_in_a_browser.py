@@ -1,0 +1,155 @@
+"""Keys, updates and accessibility, in a real Chromium on the stand-ins."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from tests.unit.console.conftest import PASSWORD
+from tests.unit.console.fake_services import FakeServices
+from tests.unit.console.invented import draft_id, lead_id
+
+DRAFT = "#draft"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert executable, "install Chromium: the pages are tested in it"
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+        running = playwright.chromium.launch(executable_path=executable, args=flags)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def address(make_console: Callable[..., Flask]) -> Iterator[str]:
+    app = make_console(demo=True, writeback_webhook_url="https://crm.example/hook")
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    contexts = []
+
+    def open_as_rep(path: str = "/", *, width: int = 1440, dark: bool = False) -> Page:
+        context = browser.new_context(
+            base_url=address,
+            locale="fr-FR",
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(f"/login?next={path}")
+        page.fill("#email", "sarah@example.fr")
+        page.fill("#password", PASSWORD)
+        page.click("button.primary")
+        page.wait_for_selector("html.scripted nav.nav")  # from here on keys act
+        return page
+
+    yield open_as_rep
+    for context in contexts:
+        context.close()
+
+
+def name(page: Page) -> str:
+    return page.locator("#detail .lead-name").inner_text()
+
+
+def test_keys_move_approve_and_reject(open_page: Callable[..., Page], services: FakeServices) -> None:
+    page = open_page()
+    page.keyboard.press("j")
+    expect(page.locator("#detail .lead-name")).to_contain_text("Mehdi Durand")
+    page.keyboard.press("a")
+    expect(page.locator(DRAFT)).to_have_attribute("data-status", "approved")
+    page.keyboard.press("j")
+    expect(page.locator("#detail .lead-name")).to_contain_text("Tom Ashworth")
+    page.keyboard.press("x")
+    page.keyboard.type("trop tard")
+    page.keyboard.press("Enter")
+    expect(page.locator(DRAFT)).to_have_attribute("data-status", "rejected")
+    decisions = [path.rpartition("/")[2] for method, path, _ in services.calls if method == "POST"]
+    assert decisions == ["approve", "reject"]
+
+
+def test_keys_rest_while_typing_and_what_is_typed_is_kept(
+    open_page: Callable[..., Page], services: FakeServices
+) -> None:
+    page = open_page(f"/?lead={lead_id(1)}")
+    page.keyboard.press("e")
+    expect(page.locator("#body")).to_be_focused()
+    page.keyboard.type("jax?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    expect(page.locator("[data-keep]")).to_be_visible()
+    assert "Mehdi Durand" in name(page)
+    assert page.input_value("#body").startswith("jax?")
+    assert services.drafts[draft_id(1)]["status"] == "waiting"
+    page.click("[data-action=cancel]")
+    page.keyboard.press("j")
+    expect(page.locator("#detail .lead-name")).to_contain_text("Tom Ashworth")
+
+
+def test_a_gap_is_filled_where_it_stands(open_page: Callable[..., Page], services: FakeServices) -> None:
+    page = open_page(f"/?lead={lead_id(0)}")
+    page.keyboard.press("a")
+    expect(page.locator(".gap")).to_be_focused()
+    page.keyboard.type("deux semaines")
+    page.click("[data-action=approve]")
+    expect(page.locator(DRAFT)).to_have_attribute("data-status", "approved")
+    assert "livrée sous deux semaines." in services.drafts[draft_id(0)]["body"]
+
+
+def test_a_sentence_shows_its_source_on_focus(open_page: Callable[..., Page]) -> None:
+    page = open_page(f"/leads/{lead_id(0)}")
+    page.locator(".sentence").nth(1).focus()
+    expect(page.locator(".source.shown")).to_contain_text("Devis : premier contact")
+
+
+def test_the_queue_updates_by_itself_and_keeps_the_selection(
+    open_page: Callable[..., Page], services: FakeServices
+) -> None:
+    page = open_page(f"/?lead={lead_id(2)}")
+    services.status["events_waiting"] = 3
+    expect(page.locator(".filling")).to_contain_text("3 événements", timeout=15_000)
+    expect(page.locator("#rows .row-link[aria-current]")).to_have_text("Tom Ashworth")
+
+
+def test_an_ended_session_is_said_in_place(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.context.clear_cookies()
+    page.keyboard.press("j")
+    expect(page.locator("#lost")).to_contain_text("Votre session est terminée.")
+
+
+def test_the_question_mark_lists_the_keys(open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])
+def test_pages_are_accessible_and_fit_their_width(
+    open_page: Callable[..., Page], width: int, dark: bool
+) -> None:
+    page = open_page(width=width, dark=dark)
+    paths = ("/", f"/leads/{lead_id(0)}", f"/drafts/{draft_id(1)}?edit=1", "/drafts", "/model", "/nothing")
+    for path in paths:
+        page.goto(path)
+        assert Axe().run(page).response["violations"] == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
