@@ -1,6 +1,6 @@
 """Work that a process repeats beside its main loop."""
 
-import signal
+import os
 import threading
 from collections.abc import Callable
 
@@ -8,25 +8,26 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
 
-from shared.kafka import BrokerUnavailable
+from shared.kafka.errors import BrokerUnavailable
 
 log = structlog.get_logger()
 
 PAUSE_AFTER_FAULT_S = 1.0
+CRASHED = 70
 
 
 class Repeated(threading.Thread):
     """Calls `once` until stopped: again at once while it returns True, else after `idle_s` or a `wake`.
 
     A database or broker that does not answer is waited for. Any other error is logged and ends the whole
-    process, so that the supervisor starts it anew: a thread that died unseen would stop its work for good.
+    process at once, so that the supervisor starts it anew: a thread that died unseen would stop its work for
+    good. What was not committed is done again, as after any crash.
     """
 
     def __init__(self, name: str, once: Callable[[], bool], *, idle_s: float) -> None:
         super().__init__(name=name, daemon=True)
         self._once, self._idle_s = once, idle_s
         self._wake, self._stopping = threading.Event(), threading.Event()
-        self.failure: Exception | None = None
 
     def wake(self) -> None:
         self._wake.set()
@@ -47,8 +48,6 @@ class Repeated(threading.Thread):
                 continue
             except Exception as error:
                 log.exception("background_work_failed", work=self.name, exc_info=error)
-                self.failure = error
-                signal.raise_signal(signal.SIGTERM)
-                return
+                os._exit(CRASHED)
             if not again:
                 self._wake.wait(self._idle_s)

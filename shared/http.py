@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from shared.auth.verify import AuthUnavailable, Principal, Verifier
+from shared.paging import InvalidCursor, read_cursor
 
 log = structlog.get_logger()
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,6 +50,19 @@ class Problem(Exception):
         super().__init__(title)
         self.status, self.title, self.detail = status, title, detail
         self.headers, self.members = dict(headers or {}), members
+
+
+def answer(body: Any, status: int = 200) -> Response:
+    """`body` as JSON: times, UUIDs and dataclasses included."""
+    return Response(orjson.dumps(body), status=status, content_type="application/json")
+
+
+def cursor_values(cursor: str | None, *readers: Callable[[Any], Any]) -> list[Any]:
+    """As `shared.paging.read_cursor`, with a 400 for a cursor that is none."""
+    try:
+        return read_cursor(cursor, *readers)
+    except InvalidCursor as error:
+        raise Problem(400, "Cursor not valid", "Use next_cursor as it was given.") from error
 
 
 def unavailable(detail: str) -> Problem:

@@ -6,27 +6,21 @@ lane; one relay at a time serves a lane, in id order, so that the order of a key
 
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 
 from psycopg.types.json import Jsonb
 
 from shared.background import Repeated
-from shared.kafka import Outgoing, Publisher
-from shared.postgres import Connection, Pool
+from shared.kafka.publisher import Publisher
+from shared.postgres import Connection, Pool, load_queries
+from shared.records import Outgoing
 
 LANES = 12
 LOCK_SPACE = 0x0B0C
 IDLE_S = 0.25
 BATCH = 2000
 
-# The lock belongs to the table that search_path finds first: each schema has its own lanes.
-TAKE = """
-WITH held AS MATERIALIZED (
-    SELECT lane FROM generate_series(0, %(lanes)s - 1) AS lane
-    WHERE pg_try_advisory_xact_lock(%(space)s # 'outbox'::regclass::oid::int, lane)
-)
-SELECT id, topic, key, value, headers FROM outbox
-WHERE lane IN (SELECT lane FROM held) ORDER BY id LIMIT %(batch)s
-"""
+QUERIES = load_queries(Path(__file__).with_name("outbox.sql"))
 
 
 def lane(key: str) -> int:
@@ -53,13 +47,15 @@ def relay_once(pool: Pool, publisher: Publisher) -> int:
     Raises BrokerUnavailable; the records then stay, and may reach Kafka twice.
     """
     with pool.connection() as connection, connection.transaction():
-        rows = connection.execute(TAKE, {"lanes": LANES, "space": LOCK_SPACE, "batch": BATCH}).fetchall()
+        rows = connection.execute(
+            QUERIES["take_records"], {"lanes": LANES, "space": LOCK_SPACE, "batch": BATCH}
+        ).fetchall()
         if rows:
             publisher.publish(
                 [Outgoing(row["topic"], row["key"], row["value"], row["headers"]) for row in rows],
                 timeout_s=30,
             )
-            connection.execute("DELETE FROM outbox WHERE id = ANY(%s)", [[row["id"] for row in rows]])
+            connection.execute(QUERIES["forget_records"], {"ids": [row["id"] for row in rows]})
     return len(rows)
 
 

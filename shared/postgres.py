@@ -12,6 +12,8 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from shared.errors import UserError
+
 set_json_loads(orjson.loads)
 set_json_dumps(orjson.dumps)
 
@@ -23,7 +25,7 @@ MIGRATION_LOCK = 0x0EC1A1
 MIGRATION_NAME = re.compile(r"^\d{4}_[a-z0-9_]+\.sql$")
 
 
-class MigrationChanged(Exception):
+class MigrationChanged(UserError):
     """A migration that was already applied has been edited; restore it and write a new one instead."""
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from shared.errors import UserError
+
 EMPTY_MARKERS = frozenset({"", "-", "--", "select", "n/a", "na", "#n/a", "null", "none", "nan"})
 DELIMITERS = ",;\t"
 MAX_BYTES = 1_000_000_000
@@ -27,7 +29,7 @@ _NUMBERS = (
 _BOOLEANS = {"true": True, "false": False, "vrai": True, "faux": False}
 
 
-class TableError(Exception):
+class TableError(UserError):
     """The file cannot be read as a table; the message says what to do."""
 
 

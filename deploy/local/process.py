@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from shared.errors import UserError
+
 TETHER = Path(__file__).with_name("tether.py")
 # Linux allows 107 bytes, macOS 103; supervisord binds a longer temporary name first.
 SOCKET_PATH_BYTES = 85
@@ -19,7 +21,7 @@ SOCKET_PATH_BYTES = 85
 FREE_PORTS = range(20_000, 32_000)
 
 
-class LocalError(Exception):
+class LocalError(UserError):
     """Something on this machine is not as it must be; the message says what to do."""
 
 

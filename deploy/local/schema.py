@@ -12,7 +12,7 @@ from deploy.local.installation import CLI_KEY_SCOPES, Installation, write_privat
 from deploy.local.process import LocalError
 from shared.auth import store
 from shared.contracts.topics import TOPICS
-from shared.kafka import create_topics
+from shared.kafka.admin import create_topics
 from shared.postgres import connect, migrate
 
 ADMINISTRATOR = "admin@localhost"

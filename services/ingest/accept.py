@@ -11,7 +11,7 @@ import orjson
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.events import event_key, parse_json, partition_key, validate_event
 from shared.contracts.topics import CRM_EVENTS, MAX_EVENT_BYTES
-from shared.kafka import Outgoing
+from shared.records import Outgoing
 
 SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"

@@ -10,6 +10,7 @@ from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
+from services.ingest import store
 from services.ingest.accept import (
     CONTENT_TYPES,
     Accepted,
@@ -21,14 +22,16 @@ from services.ingest.accept import (
 from services.ingest.connectors import CONNECTORS, Connector
 from services.ingest.connectors.delivery import Delivery, SignatureRefused, Untranslatable
 from services.ingest.settings import IngestSettings
-from services.ingest.store import QUERIES
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.parsing import parse_json
 from shared.contracts.rejection import rejected
 from shared.contracts.topics import MAX_EVENT_BYTES
-from shared.http import Problem, principal, public, requires, unavailable
-from shared.kafka import BrokerUnavailable, Outgoing, Publisher, RecordTooLarge
+from shared.http import Problem, answer, cursor_values, principal, public, requires, unavailable
+from shared.kafka.errors import BrokerUnavailable, RecordTooLarge
+from shared.kafka.publisher import Publisher
+from shared.paging import page
 from shared.postgres import Pool
+from shared.records import Outgoing
 
 log = structlog.get_logger()
 
@@ -39,11 +42,7 @@ class SourcePath(BaseModel):
 
 class PageQuery(BaseModel):
     limit: int = Field(50, ge=1, le=500)
-    before: int | None = Field(None, description="the least rejected_id of the page before")
-
-
-def answer(body: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status=status, content_type="application/json")
+    cursor: str | None = None
 
 
 def _publish(publisher: Publisher, records: Sequence[Outgoing]) -> None:
@@ -62,7 +61,7 @@ def _publish(publisher: Publisher, records: Sequence[Outgoing]) -> None:
 def _quarantined(refused: Sequence[Refused], source: str, connector: str) -> list[Outgoing]:
     # The caller is told of each; one too large for a record is in no place but theirs.
     return [
-        rejected(one.raw, source=source, connector=connector, reason="event_invalid", detail=one.error)
+        rejected(one.raw, source=source, connector=connector, reason="invalid_event", detail=one.error)
         for one in refused
         if len(one.raw) <= MAX_EVENT_BYTES
     ]
@@ -165,9 +164,10 @@ def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings)
     @requires("rejected:read")
     def list_rejected(query: PageQuery) -> Response:
         """What was refused, raw and with the reason, the latest first."""
+        (before,) = cursor_values(query.cursor, int)
         with pool.connection() as connection:
-            rows = connection.execute(QUERIES["rejected"], query.model_dump()).fetchall()
-        last = rows[-1]["rejected_id"] if len(rows) == query.limit else None
-        return answer({"rejected": rows, "next_before": last})
+            rows = store.list_rejected(connection, before=before, limit=query.limit + 1)
+        shown, cursor = page(rows, query.limit, lambda row: [row["rejected_id"]])
+        return answer({"rejected": shown, "next_cursor": cursor})
 
     return api

@@ -6,10 +6,9 @@ from services.ingest import store
 from services.ingest.api import create_blueprint
 from services.ingest.settings import IngestSettings
 from shared import logs
-from shared.auth.store import SCHEMA as AUTH_SCHEMA
-from shared.auth.verify import PersonTokens, Verifier
+from shared.auth.verify import connect_verifier
 from shared.http import create_api
-from shared.kafka import Publisher
+from shared.kafka.publisher import Publisher
 from shared.postgres import connect_pool
 from shared.settings import load
 
@@ -23,8 +22,7 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
         max_in_flight=settings.ingest_max_in_flight,
     )
     pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=2)
-    auth_pool = connect_pool(settings.database_url, schema=AUTH_SCHEMA, max_size=2)
-    verifier = Verifier(auth_pool, PersonTokens(settings.token_secret.get_secret_value()))
+    verifier, auth_pool = connect_verifier(settings.database_url, settings.token_secret.get_secret_value())
     # Ready without Postgres: events are taken while it is down, from keys that were verified before.
     app = create_api(
         "ingest", verifier, ready={"kafka": publisher.ready}, resources=[publisher, pool, auth_pool]

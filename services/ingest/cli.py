@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from services.ingest.imports import Plan, Preview
-    from services.ingest.posting import Posted
+    from shared.posting import Posted
 
 # ruff: noqa: PLC0415 - imported as the command runs, so that `eclaireur --help` answers at once
 
@@ -42,54 +42,39 @@ def import_file(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Bring leads and their outcomes in from a file. Importing it again changes nothing."""
-    from shared.tabular import TableError, read_rows
-
-    from services.ingest.imports import ImportRefused, events, make_plan, preview
-    from services.ingest.posting import PostingFailed, post_events
+    from services.ingest.imports import events, make_plan, preview
+    from shared.api_client import api_key
+    from shared.posting import post_events
     from shared.progress import shown_progress
+    from shared.tabular import read_rows
 
-    try:
-        table = read_rows(file, delimiter=delimiter)
-        # Rows without dates are known at the date of their file: the same file gives the same events.
-        changed_at = datetime.fromtimestamp(file.stat().st_mtime, UTC).replace(microsecond=0)
-        plan = make_plan(
-            table,
-            source=source or f"import:{file.stem}",
-            known_at=min(changed_at, datetime.now(UTC)),
-            outcome=outcome,
-            lost=lost,
-            open_=open_,
-            exclude=[name.strip() for name in exclude.split(",") if name.strip()],
-            key=key,
-            created=created,
-            closed=closed,
+    key_token = api_key("events:write", "events:history")
+    table = read_rows(file, delimiter=delimiter)
+    # Rows without dates are known at the date of their file: the same file gives the same events.
+    changed_at = datetime.fromtimestamp(file.stat().st_mtime, UTC).replace(microsecond=0)
+    plan = make_plan(
+        table,
+        source=source or f"import:{file.stem}",
+        known_at=min(changed_at, datetime.now(UTC)),
+        outcome=outcome,
+        lost=lost,
+        open_=open_,
+        exclude=[name.strip() for name in exclude.split(",") if name.strip()],
+        key=key,
+        created=created,
+        closed=closed,
+    )
+    found = preview(table, plan)
+    with shown_progress("Importing", total=found.events) as advance:
+        posted = post_events(
+            events(table, plan),
+            ingest_url=os.environ.get("INGEST_URL", "http://127.0.0.1:8081"),
+            api_key=key_token,
+            progress=advance,
         )
-        found = preview(table, plan)
-        with shown_progress("Importing", total=found.rows + found.won + found.lost) as advance:
-            posted = post_events(
-                events(table, plan),
-                ingest_url=os.environ.get("INGEST_URL", "http://127.0.0.1:8081"),
-                api_key=_api_key(),
-                progress=advance,
-            )
-    except (TableError, ImportRefused, PostingFailed) as error:
-        typer.echo(f"eclaireur: {error}", err=True)
-        raise typer.Exit(1) from None
     _tell(_summary(found, plan, posted, table.encoding), as_json)
     if posted.rejected:
         raise typer.Exit(1)
-
-
-def _api_key() -> str:
-    key = os.environ.get("ECLAIREUR_API_KEY")
-    if not key:
-        typer.echo(
-            "eclaireur: no API key: start the installation with `make run`, name it with --data-dir, or set "
-            "ECLAIREUR_API_KEY to a key with the scopes events:write and events:history",
-            err=True,
-        )
-        raise typer.Exit(1)
-    return key
 
 
 def _summary(found: "Preview", plan: "Plan", posted: "Posted", encoding: str) -> dict[str, Any]:

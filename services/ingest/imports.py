@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.errors import UserError
 from shared.tabular import Table, TableError, parse_scalar
 
 Event = dict[str, Any]
@@ -38,7 +39,7 @@ KEY_HEADINGS = (
 DATE_FORMATS = ("%d/%m/%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d.%m.%Y", "%Y/%m/%d")
 
 
-class ImportRefused(Exception):
+class ImportRefused(UserError):
     """The import cannot start as asked; nothing was sent. The message says what to do."""
 
 
@@ -78,6 +79,11 @@ class Preview:
     lost: int
     open: int
     repeated_keys: int
+
+    @property
+    def events(self) -> int:
+        """At most so many events come of the file; fewer when keys are repeated."""
+        return self.rows + self.won + self.lost
 
 
 def parse_condition(text: str) -> Condition:

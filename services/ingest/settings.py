@@ -1,13 +1,11 @@
 """Settings of the ingest service's API and worker."""
 
-import socket
-
 from pydantic import Field, SecretStr
 
-from shared.settings import CommonSettings
+from shared.worker import WorkerSettings
 
 
-class IngestSettings(CommonSettings):
+class IngestSettings(WorkerSettings):
     ingest_public_url: str = Field(
         "http://localhost:8081",
         description="the address under which vendors call this service: HubSpot signs it",
@@ -18,8 +16,4 @@ class IngestSettings(CommonSettings):
     ingest_max_body_bytes: int = Field(10_000_000, ge=1_000, description="a larger body is refused with 413")
     ingest_max_in_flight: int = Field(
         20_000, ge=1, description="events waiting for Kafka, per process, past which the answer is 503"
-    )
-    worker_instance: str = Field(
-        default_factory=socket.gethostname,
-        description="a name that a restarted worker keeps, so that it gets its partitions back at once",
     )

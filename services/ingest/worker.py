@@ -1,35 +1,38 @@
 """The ingest worker: stores what was rejected anywhere, for a person to mend."""
 
-import signal
+import contextlib
 import threading
 
 from services.ingest import store
+from services.ingest.handlers import on_rejected
 from services.ingest.settings import IngestSettings
 from shared import logs
 from shared.contracts.topics import CRM_REJECTED
-from shared.kafka import Subscription, consume
+from shared.kafka.consumer import Subscription, consume
 from shared.postgres import connect_pool
 from shared.settings import load
+from shared.worker import stop_on_signals
+
+GROUP = "ingest"
 
 
 def main() -> None:
     settings = load(IngestSettings)
     logs.configure("ingest-worker", settings.log_level)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
-    pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=2)
-    subscription = Subscription(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
-        group="ingest",
-        topics=(CRM_REJECTED,),
-        instance=settings.worker_instance,
-        prefix=settings.topic_prefix,
-    )
-    try:
-        consume(subscription, pool, store.on_rejected, stop=stop)
-    finally:
-        pool.close()
+    run(settings, stop_on_signals())
+
+
+def run(settings: IngestSettings, stop: threading.Event) -> None:
+    """Work until `stop` is set."""
+    with contextlib.closing(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=2)) as pool:
+        subscription = Subscription(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            group=GROUP,
+            topics=(CRM_REJECTED,),
+            instance=settings.worker_instance,
+            prefix=settings.topic_prefix,
+        )
+        consume(subscription, pool, on_rejected, stop=stop)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from shared.contracts.parsing import parse_json, parse_time
 from shared.contracts.rejection import of_record
 from shared.contracts.topics import LEAD_MESSAGES, REPLY_EVENTS
 from shared.contracts.validation import check
-from shared.kafka import Record
 from shared.postgres import Connection
+from shared.records import Record
 
 log = structlog.get_logger()
 

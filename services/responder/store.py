@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 from services.responder.drafting import CHANNEL, Draft, Lead, Message, Passage, Sentence
 from services.responder.retrieval import QUERIES
 from shared.contracts.topics import REPLY_EVENTS
-from shared.kafka import Outgoing
 from shared.postgres import Connection
+from shared.records import Outgoing
 
 SCHEMA = "responder"
 

@@ -15,7 +15,8 @@ from services.responder.settings import ResponderSettings
 from shared import logs
 from shared.background import Repeated
 from shared.contracts.topics import LEAD_MESSAGES, REPLY_EVENTS
-from shared.kafka import Publisher, Subscription, consume
+from shared.kafka.consumer import Subscription, consume
+from shared.kafka.publisher import Publisher
 from shared.outbox import relay
 from shared.postgres import Pool, connect_pool
 from shared.settings import load

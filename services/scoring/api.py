@@ -15,7 +15,8 @@ from services.scoring.store import QUERIES
 from shared.contracts.identifiers import normalise_external_id, value_hash
 from shared.contracts.topics import CRM_EVENTS
 from shared.http import Problem, principal, requires, unavailable
-from shared.kafka import BrokerUnavailable, LogEnds
+from shared.kafka.admin import LogEnds
+from shared.kafka.errors import BrokerUnavailable
 from shared.postgres import Connection, Pool
 
 LANGUAGES = ("fr", "en")

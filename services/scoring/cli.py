@@ -5,12 +5,9 @@
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    import httpx
 
 app = typer.Typer()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
@@ -22,14 +19,16 @@ def train(as_json: AsJson = False) -> None:
     """Learn from the leads won and lost so far, publish the better model and rank the open leads again."""
     import orjson
 
+    from shared.api_client import api_client, ask
+    from shared.errors import UserError
     from shared.progress import shown_progress
 
-    with _client() as client:
-        asked = _ask(client, "POST", "/v1/trainings")
+    with api_client(*_scoring()) as client:
+        asked = ask(client, "POST", "/v1/trainings")
         with shown_progress("Training", total=100) as advance:
             shown = 0
             while True:
-                training = _ask(client, "GET", f"/v1/trainings/{asked['training_id']}")
+                training = ask(client, "GET", f"/v1/trainings/{asked['training_id']}")
                 percent = int(100 * training["progress"])
                 advance(percent - shown)
                 shown = percent
@@ -39,7 +38,7 @@ def train(as_json: AsJson = False) -> None:
         published = next(
             (
                 model
-                for model in _ask(client, "GET", "/v1/models")["models"]
+                for model in ask(client, "GET", "/v1/models")["models"]
                 if model["model_version"] == training["model_version"]
             ),
             None,
@@ -50,8 +49,7 @@ def train(as_json: AsJson = False) -> None:
         _show_model(published)
     if training["status"] == "failed":
         error = training["error"] or {}
-        typer.echo(f"eclaireur: no model was published. {error.get('detail', error.get('code'))}", err=True)
-        raise typer.Exit(1)
+        raise UserError(f"No model was published. {error.get('detail', error.get('code'))}")
 
 
 @app.command()
@@ -59,8 +57,10 @@ def models(as_json: AsJson = False) -> None:
     """List the models, the newest first."""
     import orjson
 
-    with _client() as client:
-        found = _ask(client, "GET", "/v1/models")
+    from shared.api_client import api_client, ask
+
+    with api_client(*_scoring()) as client:
+        found = ask(client, "GET", "/v1/models")
     if as_json:
         typer.echo(orjson.dumps(found).decode())
         return
@@ -81,11 +81,11 @@ def evaluate(
 ) -> None:
     """Say how well models would rank the leads of a file, on rows they did not see. Stores nothing."""
     import orjson
-    from shared.tabular import TableError
 
     from services.scoring.evaluate import EvaluationRefused, evaluate_file
     from services.scoring.fit import NotEnoughOutcomes, NoUsableFeature
     from shared.progress import shown_progress
+    from shared.tabular import TableError
 
     try:
         with shown_progress("Evaluating", total=100) as advance:
@@ -115,39 +115,11 @@ def evaluate(
         typer.echo(f"{name}: {shown_measures}")
 
 
-def _client() -> "httpx.Client":
-    import httpx
+def _scoring() -> tuple[str, str]:
+    """Address and key of the scoring service."""
+    from shared.api_client import api_key
 
-    key = os.environ.get("ECLAIREUR_API_KEY")
-    if not key:
-        typer.echo(
-            "eclaireur: no API key: start the installation with `make run`, name it with --data-dir, or set "
-            "ECLAIREUR_API_KEY to a key with the scopes models:read and models:write",
-            err=True,
-        )
-        raise typer.Exit(1)
-    return httpx.Client(
-        base_url=os.environ.get("SCORING_URL", "http://127.0.0.1:8082"),
-        headers={"Authorization": f"Bearer {key}"},
-        timeout=30,
-    )
-
-
-def _ask(client: "httpx.Client", method: str, path: str) -> dict[str, Any]:
-    import httpx
-
-    try:
-        answer = client.request(method, path)
-    except httpx.TransportError as error:
-        typer.echo(
-            f"eclaireur: {client.base_url} does not answer. Is it running? See `eclaireur status`.", err=True
-        )
-        raise typer.Exit(1) from error
-    body: dict[str, Any] = answer.json()
-    if answer.is_error:
-        typer.echo(f"eclaireur: {body.get('title')}. {body.get('detail', '')}", err=True)
-        raise typer.Exit(1)
-    return body
+    return os.environ.get("SCORING_URL", "http://127.0.0.1:8082"), api_key("models:read", "models:write")
 
 
 def _show_model(model: dict[str, Any]) -> None:

@@ -13,13 +13,14 @@ from services.scoring.fit import Progress, counter, training_set
 from services.scoring.metrics import measure
 from services.scoring.naive_bayes import fit_naive_bayes
 from services.scoring.splits import FOLDS, plan_validation, stratified_folds
+from shared.errors import UserError
 from shared.tabular import Table, parse_scalar, read_rows
 
 PUBLISHED = "published"
 _LISTED_VALUES = 10
 
 
-class EvaluationRefused(Exception):
+class EvaluationRefused(UserError):
     """The outcome column does not say which leads were won; the message says what it holds."""
 
 

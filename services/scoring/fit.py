@@ -16,6 +16,7 @@ from services.scoring.compare import DRAWS, FITTERS, Comparison, TrainingSet, co
 from services.scoring.metrics import Rows, intervals, measure
 from services.scoring.model import Model
 from services.scoring.splits import Validation, count_outcomes, plan_validation
+from shared.errors import UserError
 
 MIN_OUTCOMES = 20  # leads won, and leads lost
 GRADE_QUANTILES = {"A": 0.9, "B": 0.7, "C": 0.4}
@@ -23,7 +24,7 @@ GRADE_QUANTILES = {"A": 0.9, "B": 0.7, "C": 0.4}
 Progress = Callable[[int, int], None]
 
 
-class NotEnoughOutcomes(Exception):
+class NotEnoughOutcomes(UserError):
     """Too few leads were won or lost for a model to learn from."""
 
     def __init__(self, wins: int, losses: int, needed: int = MIN_OUTCOMES) -> None:
@@ -34,7 +35,7 @@ class NotEnoughOutcomes(Exception):
         )
 
 
-class NoUsableFeature(Exception):
+class NoUsableFeature(UserError):
     """No field tells one lead from another."""
 
 

@@ -23,8 +23,8 @@ from shared.contracts.errors import InvalidEvent
 from shared.contracts.parsing import parse_json
 from shared.contracts.topics import LEAD_MESSAGES, LEAD_SCORED
 from shared.contracts.validation import check
-from shared.kafka import Outgoing, Record
 from shared.postgres import Connection
+from shared.records import Outgoing, Record
 
 log = structlog.get_logger()
 

@@ -11,7 +11,7 @@ from services.scoring.state import Event
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.events import event_key, parse_json, parse_time, validate_event
 from shared.contracts.identifiers import Identifier, identifiers, value_hash
-from shared.kafka import Record
+from shared.records import Record
 
 
 @dataclass(frozen=True, slots=True)

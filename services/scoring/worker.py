@@ -13,9 +13,11 @@ from services.scoring.settings import ScoringSettings
 from shared import logs
 from shared.background import Repeated
 from shared.contracts.topics import CRM_EVENTS, REPLY_EVENTS
-from shared.kafka import Publisher, Record, Subscription, consume
+from shared.kafka.consumer import Subscription, consume
+from shared.kafka.publisher import Publisher
 from shared.outbox import relay
 from shared.postgres import Connection, Pool, connect_pool
+from shared.records import Record
 from shared.settings import load
 
 log = structlog.get_logger()

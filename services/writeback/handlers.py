@@ -10,8 +10,8 @@ from shared import outbox
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.rejection import of_record
 from shared.contracts.topics import LEAD_SCORED
-from shared.kafka import Outgoing, Record
 from shared.postgres import Connection
+from shared.records import Outgoing, Record
 
 log = structlog.get_logger()
 

@@ -13,7 +13,7 @@ from shared.contracts.errors import InvalidEvent
 from shared.contracts.parsing import parse_json
 from shared.contracts.topics import REPLY_EVENTS
 from shared.contracts.validation import check
-from shared.kafka import Outgoing
+from shared.records import Outgoing
 
 Kind = Literal["score", "reply"]
 

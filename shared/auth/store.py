@@ -9,6 +9,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
 from shared.auth.scopes import ROLES, SCOPES
+from shared.errors import UserError
 from shared.postgres import Connection
 
 SCHEMA = "auth"
@@ -18,11 +19,11 @@ _hasher = PasswordHasher()
 _NOBODY = _hasher.hash(secrets.token_urlsafe())
 
 
-class UnknownRole(ValueError):
+class UnknownRole(UserError):
     """No such role."""
 
 
-class UnknownScope(ValueError):
+class UnknownScope(UserError):
     """No such scope."""
 
 

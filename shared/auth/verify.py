@@ -10,7 +10,7 @@ from psycopg_pool import PoolTimeout
 
 from shared.auth import store
 from shared.auth.scopes import ROLES
-from shared.postgres import Pool
+from shared.postgres import Pool, connect_pool
 
 PERSON_TOKEN_S = 120
 KEY_FRESH_S = 30
@@ -101,3 +101,9 @@ class Verifier:
             )
             self._keys[hashed] = (now, principal)
         return principal
+
+
+def connect_verifier(database_url: str, secret: str) -> tuple[Verifier, Pool]:
+    """A verifier with a pool of its own, for the caller to close."""
+    pool = connect_pool(database_url, schema=store.SCHEMA, max_size=2)
+    return Verifier(pool, PersonTokens(secret)), pool

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from shared.contracts.topics import CRM_REJECTED, MAX_EVENT_BYTES
-from shared.kafka import Outgoing, Record
+from shared.records import Outgoing, Record
 
 
 def rejected(

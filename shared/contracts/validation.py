@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
 
 from shared.contracts.errors import InvalidEvent
-from shared.contracts.parsing import escape_pointer
+from shared.contracts.parsing import escape_pointer, parse_json
 
 SCHEMAS: Final = Path(__file__).parent / "schemas"
 SCHEMA_BASE: Final = "https://eclaireur.example/schemas/"
@@ -77,6 +77,13 @@ def check(value: object, name: str, version: int = 1, *, at: str = "") -> None:
         steps = [escape_pointer(str(step)) for step in error.absolute_path]
         pointer = "/".join([at, *steps])
         raise InvalidEvent(_in_words(error, pointer), pointer)
+
+
+def read(raw: bytes | None, name: str) -> dict[str, Any]:
+    """The JSON object of a topic's record, held against the schema `name`. Raises InvalidEvent."""
+    value = parse_json(raw or b"")
+    check(value, name)
+    return cast(dict[str, Any], value)
 
 
 def _in_words(error: ValidationError, pointer: str) -> str:

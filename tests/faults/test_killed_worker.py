@@ -11,7 +11,7 @@ import orjson
 
 from services.ingest.accept import Sender, accept
 from services.scoring import store
-from shared.kafka import Publisher
+from shared.kafka.publisher import Publisher
 from tests.harness.history import history, publish_a_model
 from tests.harness.platform import Installation, Platform, new_installation
 from tests.harness.processes import wait_until, worker

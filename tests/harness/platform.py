@@ -17,7 +17,7 @@ from deploy.local.schema import migrate_all
 from shared.auth import store
 from shared.auth.verify import PersonTokens
 from shared.contracts.topics import TOPICS
-from shared.kafka import create_topics
+from shared.kafka.admin import create_topics
 from shared.postgres import Connection, connect
 
 PARTITIONS = 3

@@ -18,8 +18,8 @@ from services.responder.handlers import Drafting, on_records
 from services.responder.retrieval import add_passage, embed_waiting
 from shared.contracts.topics import LEAD_MESSAGES, REPLY_EVENTS
 from shared.contracts.validation import check
-from shared.kafka import Record
 from shared.postgres import Connection
+from shared.records import Record
 from tests.harness.platform import Installation
 
 LEAD_ID = "7b0f6f64-5c1f-4a53-9a43-3f2b1f0b8a11"

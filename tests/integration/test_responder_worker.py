@@ -7,7 +7,8 @@ import orjson
 from services.responder import store
 from services.responder.retrieval import add_passage
 from shared.contracts.topics import LEAD_MESSAGES
-from shared.kafka import Outgoing, Publisher
+from shared.kafka.publisher import Publisher
+from shared.records import Outgoing
 from tests.harness.platform import Installation
 from tests.harness.processes import wait_until, worker
 from tests.integration.test_responder_drafts import LEAD_ID, message

@@ -17,8 +17,8 @@ from services.writeback.sender import PARALLEL, Sender
 from services.writeback.webhook import WebhookDestination
 from shared.background import Repeated
 from shared.contracts.topics import CRM_REJECTED, LEAD_SCORED, REPLY_EVENTS
-from shared.kafka import Record
 from shared.postgres import Pool, connect_pool
+from shared.records import Record
 from tests.harness.processes import wait_until
 from tests.harness.receiver import SECRET, Receiver, Reply, Request, running_receiver
 from tests.unit.writeback.records import a_reply, a_score

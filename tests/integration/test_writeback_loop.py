@@ -14,8 +14,9 @@ from kafka import KafkaConsumer, TopicPartition
 
 from services.writeback import store
 from shared.contracts.topics import CRM_REJECTED, LEAD_SCORED, REPLY_EVENTS
-from shared.kafka import Outgoing, Publisher
+from shared.kafka.publisher import Publisher
 from shared.postgres import connect
+from shared.records import Outgoing
 from tests.harness.platform import Installation
 from tests.harness.processes import running, wait_until, worker
 from tests.harness.receiver import SECRET, Receiver, Reply, Request, running_receiver

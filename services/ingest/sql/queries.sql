@@ -1,4 +1,4 @@
--- name: store_rejected
+-- name: add_rejected
 INSERT INTO rejected (same_as, received_at, source, connector, reason, detail, event_key, content_type, raw)
 SELECT decode(r.same_as, 'hex'), r.received_at, r.source, r.connector, r.reason, r.detail, r.event_key,
        r.content_type, decode(r.raw_base64, 'base64')
@@ -7,7 +7,7 @@ FROM jsonb_to_recordset(%(rows)s) AS r (
     event_key text, content_type text, raw_base64 text)
 ON CONFLICT (same_as) DO NOTHING
 
--- name: rejected
+-- name: list_rejected
 SELECT rejected_id, received_at, source, connector, reason, detail, event_key, content_type,
        encode(raw, 'base64') AS raw_base64
 FROM rejected

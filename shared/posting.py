@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import orjson
 
+from shared.errors import UserError
+
 BATCH = 500
 GIVE_UP_AFTER_S = 120.0
 
 
-class PostingFailed(Exception):
-    """Ingest could not be reached or refused the caller; the message says what to do."""
+class PostingFailed(UserError):
+    """Ingest could not be reached, or refused the caller."""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,1 @@
+"""Publishing to Kafka and consuming from it with exactly one effect."""
