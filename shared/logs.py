@@ -6,10 +6,14 @@ its stack, without its message: a database error quotes the row it refused.
 
 import logging
 import sys
+import threading
 import traceback
+from types import TracebackType
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, WrappedLogger
+
+from shared.errors import UserError
 
 
 def _error_of(exc_info: object) -> BaseException | None:
@@ -48,6 +52,12 @@ class _JsonLines(logging.Handler):
         )
 
 
+def _log_uncaught(_type: type[BaseException], error: BaseException, _traceback: TracebackType | None) -> None:
+    """The end of a process or thread: with the message only when it was written for people."""
+    told = {"detail": str(error)} if isinstance(error, UserError) else {"exc_info": error}
+    structlog.get_logger().critical("stopped_by_error", alert=True, **told)
+
+
 def configure(service: str, level: str) -> None:
     """Send this process's logs, and the warnings of its libraries, to standard error as JSON lines."""
 
@@ -64,5 +74,9 @@ def configure(service: str, level: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda caught: _log_uncaught(
+        caught.exc_type, caught.exc_value or caught.exc_type(), caught.exc_traceback
     )
     logging.basicConfig(handlers=[_JsonLines()], level=logging.WARNING, force=True)

@@ -163,14 +163,16 @@ def preview(table: Table, plan: Plan) -> Preview:
     """
     fates: Counter[str | None] = Counter()
     outcomes: Counter[str] = Counter()
+    undated: Counter[str] = Counter()
     keys: set[bytes] = set()
     rows = 0
     for rows, row in enumerate(table.rows(), start=1):
-        fates[fate(row, plan)] += 1
+        outcome = fate(row, plan)
+        fates[outcome] += 1
         keys.add(_digest(row_key(row, plan)))
         for column in (plan.created, plan.closed):
-            if column:
-                parse_date(row[column], column, row_number=rows)
+            if column and parse_date(row[column], column, row_number=rows) is None:
+                undated[column] += column == plan.created or outcome in ("won", "lost")
         if plan.won:
             outcomes[row[plan.won.column].strip()] += 1
     if rows == 0:
@@ -186,6 +188,13 @@ def preview(table: Table, plan: Plan) -> Preview:
             f"No row is won: {', '.join(sorted(plan.won.values))!r} never occurs. "
             f"{_listed(plan.won, outcomes)}"
         )
+    for column, count in undated.items():
+        if count:
+            # Whether a date is there tells the outcome when, as is usual, only deals that were won have one.
+            raise ImportRefused(
+                f'{count} rows have no date in "{column}". A model would learn the outcome from which dates are '
+                f"missing: fill them, or leave --created and --closed out."
+            )
     return Preview(rows, fates["won"], fates["lost"], fates["open"], rows - len(keys))
 
 

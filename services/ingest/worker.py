@@ -9,11 +9,16 @@ from services.ingest.settings import IngestSettings
 from shared import logs
 from shared.contracts.topics import CRM_REJECTED
 from shared.kafka.consumer import Subscription, consume
-from shared.postgres import connect_pool
+from shared.postgres import Connection, connect_pool
+from shared.records import Record
 from shared.settings import load
 from shared.worker import stop_on_signals
 
 GROUP = "ingest"
+
+
+def leave_in_kafka(_connection: Connection, _record: Record, _error: str) -> None:
+    """A rejection that cannot be stored has nowhere else to go: it was logged, and Kafka keeps it a week."""
 
 
 def main() -> None:
@@ -32,7 +37,7 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             instance=settings.worker_instance,
             prefix=settings.topic_prefix,
         )
-        consume(subscription, pool, on_rejected, stop=stop)
+        consume(subscription, pool, on_rejected, quarantine=leave_in_kafka, stop=stop)
 
 
 if __name__ == "__main__":

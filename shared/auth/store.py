@@ -88,6 +88,20 @@ def create_key(
     return token
 
 
+def new_password() -> str:
+    """A random password, to be shown once and stored nowhere."""
+    return secrets.token_urlsafe(12)
+
+
+def set_password(connection: Connection, email: str, password: str) -> bool:
+    """Replace the password of the person with this address; False when there is none."""
+    changed = connection.execute(
+        "UPDATE person SET password_hash = %s WHERE email = %s",
+        [_hasher.hash(password), email.strip().lower()],
+    )
+    return changed.rowcount == 1
+
+
 def has_people(connection: Connection) -> bool:
     return connection.execute("SELECT 1 FROM person LIMIT 1").fetchone() is not None
 

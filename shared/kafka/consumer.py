@@ -6,26 +6,22 @@ the service's schema). Kafka's own committed offsets only show the lag.
 
 import contextlib
 import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import psycopg
 import structlog
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError
+from kafka.errors import FencedInstanceIdError, KafkaError
 
-from shared.kafka.errors import Fenced, OffsetsUnusable
-from shared.postgres import Connection, Pool, load_queries
-from shared.records import Record
+from shared import outbox
+from shared.kafka.batch import Batch
+from shared.kafka.errors import Fenced, InstanceTaken
+from shared.kafka.isolation import Handler, Isolation, Quarantine
+from shared.kafka.offsets import SeekFromPostgres, register_offsets
+from shared.postgres import Pool
 
 log = structlog.get_logger()
-
-QUERIES = load_queries(Path(__file__).with_name("queries.sql"))
-RETRIES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +35,6 @@ class Subscription:
     instance: str
     prefix: str = ""
     max_records: int = 2000
-
-
-Handler = Callable[[Connection, Sequence[Record]], None]
 
 
 def _consumer(subscription: Subscription) -> KafkaConsumer:
@@ -61,135 +54,12 @@ def _consumer(subscription: Subscription) -> KafkaConsumer:
     )
 
 
-def _register_offsets(pool: Pool, consumer: KafkaConsumer, topics: Sequence[str]) -> str:
-    """Make sure that each partition has a stored offset that its log can serve; return the cluster's id.
-
-    Raises OffsetsUnusable as the class says: going on would skip or repeat events silently.
-    """
-    partitions = [
-        TopicPartition(topic, number)
-        for topic in topics
-        for number in sorted(consumer.partitions_for_topic(topic) or ())
-    ]
-    if not partitions:
-        raise OffsetsUnusable(f"Topics {', '.join(topics)} do not exist; run `eclaireur migrate`.")
-    beginning = consumer.beginning_offsets(partitions)
-    cluster_id: str = consumer._cluster.cluster_id  # no public way to it in kafka-python 3.0
-    rows = [
-        {"cluster_id": cluster_id, "topic": tp.topic, "partition": tp.partition, "start": beginning[tp]}
-        for tp in partitions
-    ]
-    with pool.connection() as connection:
-        stored = connection.execute(QUERIES["offsets_of_topics"], {"topics": list(topics)}).fetchall()
-        for row in stored:
-            start = beginning.get(TopicPartition(row["topic"], row["partition"]))
-            if row["cluster_id"] != cluster_id:
-                raise OffsetsUnusable(
-                    f"Offsets of {row['topic']} were stored for Kafka cluster {row['cluster_id']}, this is "
-                    f"{cluster_id}. Point KAFKA_BOOTSTRAP_SERVERS at the right cluster."
-                )
-            if start is not None and start > row["next_offset"]:
-                raise OffsetsUnusable(
-                    f"{row['topic']}-{row['partition']}: events {row['next_offset']} to {start - 1} were "
-                    "deleted from Kafka before they were read. Restore them or accept the loss by hand."
-                )
-        connection.cursor().executemany(QUERIES["register_offset"], rows)
-    return cluster_id
-
-
-def _stored_offsets(
-    pool: Pool, cluster_id: str, partitions: Sequence[TopicPartition]
-) -> dict[TopicPartition, int]:
-    with pool.connection() as connection:
-        rows = connection.execute(
-            QUERIES["offsets_of_topics"], {"topics": list({tp.topic for tp in partitions})}
-        ).fetchall()
-    offsets = {
-        TopicPartition(row["topic"], row["partition"]): row["next_offset"]
-        for row in rows
-        if row["cluster_id"] == cluster_id
-    }
-    return {tp: offsets[tp] for tp in partitions}
-
-
-class _SeekFromPostgres(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Puts each newly assigned partition where Postgres says it stands."""
-
-    def __init__(self, consumer: KafkaConsumer, pool: Pool, cluster_id: str) -> None:
-        self._consumer, self._pool, self._cluster_id = consumer, pool, cluster_id
-        self.failure: Exception | None = None
-
-    def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
-        """Nothing to save: positions are in Postgres."""
-
-    def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        self.seek(list(assigned))
-
-    def seek(self, partitions: list[TopicPartition]) -> None:
-        # An exception here would be lost in the client's own loop: keep it for the consume loop to raise.
-        try:
-            for partition, offset in _stored_offsets(self._pool, self._cluster_id, partitions).items():
-                self._consumer.seek(partition, offset)
-        except Exception as error:
-            self.failure = error
-
-
-def _advance(connection: Connection, cluster_id: str, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
-    """Move the stored offsets past the batch; raises Fenced when another worker already did."""
-    for partition, messages in sorted(polled.items()):
-        moved = connection.execute(
-            QUERIES["advance_offset"],
-            {
-                "cluster_id": cluster_id,
-                "topic": partition.topic,
-                "partition": partition.partition,
-                "first": messages[0].offset,
-                "next_offset": messages[-1].offset + 1,
-            },
-        ).rowcount
-        if moved == 0:
-            raise Fenced(f"{partition.topic}-{partition.partition} at {messages[0].offset}")
-
-
-def _records(polled: Mapping[TopicPartition, Sequence[Any]], prefix: str) -> list[Record]:
-    return [
-        Record(
-            topic=partition.topic.removeprefix(prefix),
-            partition=partition.partition,
-            offset=message.offset,
-            key=(message.key or b"").decode("utf-8", "replace"),
-            value=message.value,
-            headers=dict(message.headers or ()),
-        )
-        for partition, messages in sorted(polled.items())
-        for message in messages
-    ]
-
-
-def _process(
-    pool: Pool, cluster_id: str, polled: Mapping[TopicPartition, Sequence[Any]], prefix: str, handler: Handler
-) -> None:
-    """One transaction: the handler's effect and the next offsets. A passing database fault is retried."""
-    records = _records(polled, prefix)
-    for attempt in range(1, RETRIES + 1):
-        try:
-            with pool.connection() as connection, connection.transaction():
-                _advance(connection, cluster_id, polled)
-                handler(connection, records)
-        except psycopg.OperationalError as error:
-            if attempt == RETRIES:
-                raise
-            log.warning("batch_retried", attempt=attempt, error=type(error).__name__)
-            time.sleep(min(5.0, 0.1 * 2**attempt))
-        else:
-            return
-
-
 def consume(
     subscription: Subscription,
     pool: Pool,
     handler: Handler,
     *,
+    quarantine: Quarantine = outbox.quarantine,
     stop: threading.Event,
     committed: Callable[[], None] = lambda: None,
 ) -> None:
@@ -197,22 +67,25 @@ def consume(
 
     The handler gets a connection in a transaction that already holds the batch's next offsets: what it
     writes there, and the offsets, are kept together or not at all. `committed` runs after each commit.
-    Raises OffsetsUnusable at the start; any error of the handler ends the loop, to be restarted.
+    A record that the handler fails on is given to `quarantine`, with the error's name, in a transaction of
+    its own, and the others go on. Raises OffsetsUnusable at the start, InstanceTaken, and the handler's error
+    when too many records fail or the database stays away: the worker is then to be restarted.
     """
     topics = [subscription.prefix + topic for topic in subscription.topics]
     consumer = _consumer(subscription)
     try:
-        cluster_id = _register_offsets(pool, consumer, topics)
-        listener = _SeekFromPostgres(consumer, pool, cluster_id)
+        cluster_id = register_offsets(pool, consumer, topics)
+        listener = SeekFromPostgres(consumer, pool, cluster_id)
+        isolation = Isolation(pool, cluster_id, subscription.prefix, handler, quarantine)
         consumer.subscribe(topics, listener=listener)
         while not stop.is_set():
-            polled = consumer.poll(timeout_ms=200)
+            polled: Batch = consumer.poll(timeout_ms=200)
             if listener.failure:
                 raise listener.failure
             if not polled:
                 continue
             try:
-                _process(pool, cluster_id, polled, subscription.prefix, handler)
+                isolation.process(polled)
             except Fenced as fenced:
                 log.warning("batch_fenced", position=str(fenced))
                 listener.seek(list(consumer.assignment()))
@@ -220,5 +93,10 @@ def consume(
             with contextlib.suppress(KafkaError):
                 consumer.commit_async()
             committed()
+    except FencedInstanceIdError as error:
+        raise InstanceTaken(
+            f"Another worker of group {subscription.group} runs as {subscription.instance!r}: give each a "
+            "WORKER_INSTANCE of its own."
+        ) from error
     finally:
         consumer.close(autocommit=False)

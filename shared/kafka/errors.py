@@ -20,3 +20,7 @@ class OffsetsUnusable(UserError):
 
 class Fenced(Exception):
     """Another worker has moved the offsets of these partitions: this batch is no longer ours."""
+
+
+class InstanceTaken(UserError):
+    """Another worker of the same group has the same instance name: they would evict each other for ever."""

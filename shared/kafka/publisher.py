@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError, MessageSizeTooLargeError
+from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from shared.kafka.errors import BROKER_TIMEOUT_MS, BrokerUnavailable, RecordTooLarge
 from shared.records import Outgoing
 
 MAX_RECORD_BYTES = 1_000_000
+ASK_AGAIN_S = 2.0
 
 
 class Publisher:
@@ -30,10 +31,15 @@ class Publisher:
         self._lock = threading.Lock()
         self._connecting = threading.Lock()
         self._producer: KafkaProducer | None = None
+        self._away_until = 0.0
 
     def _connected(self) -> KafkaProducer:
         with self._connecting:
             if self._producer is None:
+                # Callers wait for each other here: one failed attempt answers those that queued behind it.
+                if time.monotonic() < self._away_until:
+                    raise KafkaTimeoutError
+                self._away_until = time.monotonic() + BROKER_TIMEOUT_MS / 1000 + ASK_AGAIN_S
                 # Not idempotent: with it a batch older than the delivery timeout wedges the producer for
                 # good when the broker dies. Consumers drop repeats by event id anyway.
                 self._producer = KafkaProducer(

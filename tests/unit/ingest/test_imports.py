@@ -118,13 +118,26 @@ def test_a_header_alone_is_nothing_to_import(tmp_path: Path) -> None:
 
 
 def test_dated_rows_keep_their_dates(tmp_path: Path) -> None:
-    read = table(
-        tmp_path, "id,Ville,Issue,Début,Fin\n1,Lyon,oui,01/02/2025,2025-03-04T10:00:00+01:00\n2,Metz,non,,\n"
-    )
+    rows = "1,Lyon,oui,01/02/2025,2025-03-04T10:00:00+01:00\n2,Metz,non,2025-02-01,2025-03-01 09:30\n"
+    read = table(tmp_path, "id,Ville,Issue,Début,Fin\n" + rows)
     planned = plan(read, created="Début", closed="Fin")
-    times = [event["time"] for event in events(read, planned)]
-    assert times[:2] == ["2025-02-01T00:00:00+00:00", "2025-03-04T10:00:00+01:00"]
-    assert times[2:] == [KNOWN_AT.isoformat()] * 2
+    assert preview(read, planned).rows == 2
+    assert [event["time"] for event in events(read, planned)] == [
+        "2025-02-01T00:00:00+00:00",
+        "2025-03-04T10:00:00+01:00",
+        "2025-02-01T00:00:00+00:00",
+        "2025-03-01T09:30:00+00:00",
+    ]
+
+
+def test_closing_dates_on_some_outcomes_only_would_tell_the_outcome(tmp_path: Path) -> None:
+    read = table(
+        tmp_path, "id,Ville,Issue,Début,Fin\n1,Lyon,oui,01/02/2025,04/03/2025\n2,Metz,non,01/02/2025,\n"
+    )
+    with pytest.raises(ImportRefused, match='1 rows have no date in "Fin"'):
+        preview(read, plan(read, created="Début", closed="Fin"))
+    open_rows = plan(read, created="Début", closed="Fin", open_="Issue=non")
+    assert preview(read, open_rows).open == 1
 
 
 def test_a_date_that_cannot_be_read_is_named_with_its_row(tmp_path: Path) -> None:
