@@ -192,8 +192,8 @@ def preview(table: Table, plan: Plan) -> Preview:
         if count:
             # Whether a date is there tells the outcome when, as is usual, only deals that were won have one.
             raise ImportRefused(
-                f'{count} rows have no date in "{column}". A model would learn the outcome from which dates are '
-                f"missing: fill them, or leave --created and --closed out."
+                f'{count} rows have no date in "{column}". A model would learn the outcome from which dates '
+                "are missing: fill them, or leave --created and --closed out."
             )
     return Preview(rows, fates["won"], fates["lost"], fates["open"], rows - len(keys))
 
