@@ -28,6 +28,12 @@ class Server:
         """The port it listens on. Raises ValueError when the setting is no number."""
         return int(environment.get(self.port_variable) or self.default_port)
 
+    def url(self, environment: Mapping[str, str]) -> str:
+        """Where this machine reaches it. Raises as `port`."""
+        host = environment.get("BIND_HOST") or "127.0.0.1"
+        reachable = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
+        return f"http://{reachable}:{self.port(environment)}"
+
 
 SERVERS = {
     server.name: server

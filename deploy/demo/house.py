@@ -6,6 +6,9 @@ NAME: Final = "Fluvéance"
 SOURCE: Final = "demo:fluveance"
 """The CloudEvents source of every demonstration event."""
 
+SETTINGS: Final = {"COMPANY_NAME": NAME, "REPLY_SENDER": "contact@fluveance.example.fr"}
+"""What its own installation is set to."""
+
 REPS: Final = ("Sarah Lebrun", "Karim Haddad", "Élodie Marchand", "James Whitfield", "Priya Nair")
 STAGES: Final = ("Nouveau", "Qualifié", "Devis envoyé", "Négociation")
 CAMPAIGNS: Final = ("Nouvelle gamme C", "Économies d'énergie", "Pièces d'usure", "Portes ouvertes")

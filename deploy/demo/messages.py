@@ -12,20 +12,16 @@ from deploy.demo.people import Person
 
 
 @cache
-def _templates() -> dict[str, dict[str, list[dict[str, str]]]]:
+def templates() -> dict[str, dict[str, list[dict[str, str]]]]:
+    """What may be written: by intent and language, the subjects and texts with their gaps."""
     path = Path(__file__).parent / "data" / "messages.json"
-    templates: dict[str, dict[str, list[dict[str, str]]]] = orjson.loads(path.read_bytes())
-    return templates
-
-
-def intents() -> list[str]:
-    """Every intent a message may have, in the file's order."""
-    return list(_templates())
+    found: dict[str, dict[str, list[dict[str, str]]]] = orjson.loads(path.read_bytes())
+    return found
 
 
 def write_message(person: Person, intent: str, year: int, chance: random.Random) -> dict[str, Any]:
     """The data of a crm.message.received: subject, text, language and channel."""
-    template = chance.choice(_templates()[intent][person.language])
+    template = chance.choice(templates()[intent][person.language])
     values = {
         "first": person.first_name,
         "name": person.name,

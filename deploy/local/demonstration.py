@@ -11,26 +11,27 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deploy.demo.knowledge import passages
-from deploy.demo.stream import IngestRefused, remembered_now, stream
+from deploy.demo.stream import remembered_now, stream
+from deploy.local.installation import Installation
 from deploy.local.process import tethered
 from deploy.local.screen import say
+from shared.api_client import api_client, ask
+from shared.errors import UserError
 
 SCORED_TIMEOUT_S = 900.0
-STREAMED = "demo-streamed"  # there once everything below was done
 
 
 class Story:
     """The demonstration's events on their way: the year first, then today's, at the pace they happen."""
 
     def __init__(self, ingest_url: str, api_key: str, folder: Path) -> None:
-        self._arguments = (ingest_url, api_key)
+        self._client = api_client(ingest_url, api_key)
         self._present = remembered_now(folder / "demo-present")
         self.year_told = threading.Event()
         self.failure: Exception | None = None
@@ -39,8 +40,9 @@ class Story:
 
     def _tell(self) -> None:
         try:
-            stream(*self._arguments, now=self._present, progress=self._progress)
-        except (IngestRefused, httpx.HTTPError) as error:
+            with self._client:
+                stream(self._client, now=self._present, progress=self._progress)
+        except (UserError, httpx.HTTPError) as error:
             self.failure = error
         finally:
             self.year_told.set()
@@ -56,24 +58,24 @@ def main() -> int:
     """Post the knowledge and the year, wait until they are scored, train. Returns the exit status."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # lets the progress bar clean up
     screen = Console()
-    root = Path(os.environ["ECLAIREUR_DATA_DIR"])
-    headers = {"Authorization": f"Bearer {os.environ['ECLAIREUR_API_KEY']}"}
+    installation = Installation(Path(os.environ["ECLAIREUR_DATA_DIR"]), demo=True)
+    key = os.environ["ECLAIREUR_API_KEY"]
     try:
-        with httpx.Client(headers=headers, timeout=60, trust_env=False) as client:
-            _post_knowledge(client, os.environ["RESPONDER_URL"])
-            story = Story(os.environ["INGEST_URL"], os.environ["ECLAIREUR_API_KEY"], root)
-            with _progress(screen) as progress:
-                _post_year(story, progress)
-                _wait_until_scored(client, os.environ["SCORING_URL"], progress)
-    except (httpx.HTTPError, IngestRefused, TimeoutError) as error:
+        with api_client(os.environ["RESPONDER_URL"], key) as responder:
+            ask(responder, "POST", "/v1/knowledge", json={"passages": passages()})
+        story = Story(os.environ["INGEST_URL"], key, installation.root)
+        with api_client(os.environ["SCORING_URL"], key) as scoring, _progress(screen) as progress:
+            _post_year(story, progress)
+            _wait_until_scored(scoring, progress)
+    except (httpx.HTTPError, UserError, TimeoutError) as error:
         say(screen, f"The demonstration stopped ({error}); the next start begins it again.")
         return 1
-    train = tethered([sys.executable, "-m", "services.cli", "train"])
+    train = tethered([sys.executable, "-m", "deploy.cli", "train"])
     trained = subprocess.run(train, check=False).returncode  # noqa: S603 - our own command
     if trained:
         say(screen, "The model was not trained; the next start of the demonstration tries again.")
     else:
-        (root / STREAMED).touch()
+        installation.demonstrated.touch()
         say(screen, "The demonstration is ready. Today's events go on arriving for some minutes.")
     story.thread.join()
     return trained
@@ -89,11 +91,6 @@ def _progress(screen: Console) -> Progress:
     )
 
 
-def _post_knowledge(client: httpx.Client, responder_url: str) -> None:
-    answer = client.post(f"{responder_url}/v1/knowledge", json={"passages": passages()})
-    answer.raise_for_status()
-
-
 def _post_year(story: Story, progress: Progress) -> None:
     task = progress.add_task("A year of events, through the API", total=None)
     story.thread.start()
@@ -104,13 +101,12 @@ def _post_year(story: Story, progress: Progress) -> None:
         raise story.failure
 
 
-def _wait_until_scored(client: httpx.Client, scoring_url: str, progress: Progress) -> None:
+def _wait_until_scored(scoring: httpx.Client, progress: Progress) -> None:
     task = progress.add_task("Reading them into the leads", total=None)
     total = 0
     deadline = time.monotonic() + SCORED_TIMEOUT_S
     while True:
-        status: dict[str, Any] = client.get(f"{scoring_url}/v1/status").raise_for_status().json()
-        waiting = int(status["events_waiting"])
+        waiting = int(ask(scoring, "GET", "/v1/status")["events_waiting"])
         total = max(total, waiting)
         progress.update(task, completed=total - waiting, total=total or 1)
         if waiting == 0:

@@ -1,247 +1,100 @@
-"""What can be wrong on a machine, and how to mend it. Each check takes values and returns one finding."""
+"""`eclaireur doctor`: every check, and every setting with where it comes from."""
 
-import os
 import platform
 import shutil
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import psutil
+from rich.console import Console
+from rich.table import Table
 
-from deploy.local import kafka, kafka_jars, postgres
-from deploy.local.installation import folder_problem
-from deploy.local.process import LocalError, port_is_free
+from deploy.local import checks, lock, settings_report
+from deploy.local.checks import Check
+from deploy.local.installation import is_set, kind_of, load_environment, setting
 from deploy.local.settings_report import Setting
-from deploy.processes import SERVERS, Server
+from deploy.processes import SERVERS
 
-GIGABYTE = 1_000_000_000
-LEAST_DISK_BYTES = 2 * GIGABYTE
-LEAST_MEMORY_BYTES = 4 * GIGABYTE
-LEAST_PYTHON = (3, 11)
-COMPANY_LANGUAGES = ("fr", "en")
-JAR_REPOSITORY = "https://repo1.maven.org/maven2/"
+# A start makes these itself: missing beforehand is not a fault.
+MADE_AT_START = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "TOKEN_SECRET", "INGEST_WEBHOOK_SECRETS")
+MARKS = {"ok": "[green]ok[/]", "warn": "[yellow]warning[/]", "fail": "[red]failed[/]"}
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One finding. `remedy` says what to do, empty when there is nothing to do."""
+class Examination:
+    """What was found."""
 
-    name: str
-    status: Literal["ok", "warn", "fail"]
-    detail: str
-    remedy: str = ""
+    checks: list[Check]
+    settings: list[Setting]
 
+    @property
+    def failed(self) -> bool:
+        return any(check.status == "fail" for check in self.checks)
 
-def python_version(version: tuple[int, int, int]) -> Check:
-    """Whether this Python can run the project."""
-    text = ".".join(map(str, version))
-    if version[:2] >= LEAST_PYTHON:
-        return Check("Python", "ok", text)
-    return Check(
-        "Python",
-        "fail",
-        f"{text} is too old",
-        "install Python 3.11 or later, then `make setup PYTHON=python3.11`",
-    )
+    def as_dict(self) -> dict[str, Any]:
+        return {"ok": not self.failed, **asdict(self)}
 
 
-def operating_system(system: str, machine: str) -> Check:
-    """Whether the packages of Postgres and Java exist for this machine."""
-    if system in ("Linux", "Darwin") and machine in ("x86_64", "amd64", "aarch64", "arm64"):
-        return Check("System", "ok", f"{system} {machine}")
-    return Check(
-        "System",
-        "fail",
-        f"{system} {machine} is not supported",
-        "use Linux or macOS on a 64-bit machine (on Windows: WSL)",
-    )
-
-
-def disk_space(free_bytes: int, folder: Path) -> Check:
-    """Whether there is room for data to grow a little."""
-    detail = f"{free_bytes / GIGABYTE:.1f} GB free for {folder}"
-    if free_bytes >= LEAST_DISK_BYTES:
-        return Check("Disk", "ok", detail)
-    return Check(
-        "Disk", "fail", detail, "free at least 2 GB, or choose a folder on another disk with --data-dir"
-    )
-
-
-def memory(available_bytes: int) -> Check:
-    """Whether the services, Kafka, Postgres and the embedding model fit."""
-    detail = f"{available_bytes / GIGABYTE:.1f} GB available"
-    if available_bytes >= LEAST_MEMORY_BYTES:
-        return Check("Memory", "ok", detail)
-    return Check(
-        "Memory", "warn", detail, "the whole suite takes up to 4 GB: close other programs if it becomes slow"
-    )
-
-
-def nearest_folder(path: Path) -> Path:
-    """`path`, or the closest folder above it that exists."""
-    return next(folder for folder in (path, *path.resolve().parents) if folder.exists())
-
-
-def data_folder(root: Path, *, demo: bool) -> Check:
-    """Whether `root` can hold this kind of installation."""
-    try:
-        problem = folder_problem(root, demo=demo)
-    except LocalError as error:
-        problem = str(error)
-    if problem:
-        return Check("Data folder", "fail", problem, "choose another folder with --data-dir")
-    existing = nearest_folder(root)
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return Check(
-            "Data folder", "fail", f"{existing} is not writable", "choose another folder with --data-dir"
-        )
-    return Check("Data folder", "ok", str(root))
-
-
-def port(server: Server, environment: Mapping[str, str]) -> Check:
-    """Whether a service can listen on its port."""
-    name = f"Port of {server.name}"
-    try:
-        number = server.port(environment)
-    except ValueError:
-        value = environment[server.port_variable]
-        return Check(
-            name,
-            "fail",
-            f"{server.port_variable}={value} is no number",
-            f"set it to a port, such as {server.default_port}",
-        )
-    if port_is_free(number, environment.get("BIND_HOST") or "127.0.0.1"):
-        return Check(name, "ok", f"{number} is free")
-    owner = _listener(number)
-    return Check(
-        name,
-        "fail",
-        f"{number} is taken{f' by {owner}' if owner else ''}",
-        f"stop that program, or choose another port: {server.port_variable}={number + 100}",
-    )
-
-
-def _listener(number: int) -> str:
-    """Which program listens on a port, when this user may know."""
-    try:
-        for connection in psutil.net_connections(kind="tcp"):
-            address: Any = connection.laddr
-            if connection.status == psutil.CONN_LISTEN and address.port == number and connection.pid:
-                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
-    except psutil.Error:
-        pass
-    return ""
-
-
-def settings(rows: Sequence[Setting]) -> Check:
-    """Whether a start would find every required setting."""
-    missing = [row.name for row in rows if row.origin == "missing"]
-    if not missing:
-        return Check("Settings", "ok", f"{len(rows)} settings")
-    return Check(
-        "Settings", "fail", f"missing: {', '.join(missing)}", "set them in the environment, or as NAME_FILE"
-    )
-
-
-def embedding_model(name: str, model_languages: str, wanted: Sequence[str] = COMPANY_LANGUAGES) -> Check:
-    """Whether the model that compares messages was made for the languages that the company writes."""
-    spoken = {language.strip().lower() for language in model_languages.split(",")}
-    lacking = [language for language in wanted if language not in spoken]
-    if not lacking:
-        return Check("Embedding model", "ok", f"{name} ({model_languages})")
-    return Check(
-        "Embedding model",
-        "warn",
-        f"the {name} model was not made for {', '.join(lacking)}: those messages find templates less often",
-        "set EMBEDDING_MODEL to the folder of a multilingual sentence-transformers model, "
-        "and EMBEDDING_LANGUAGES to what it speaks",
-    )
-
-
-def embedded_postgres() -> Check:
-    """Whether the packaged Postgres is there."""
-    try:
-        return Check("Embedded Postgres", "ok", f"Postgres {postgres.MAJOR_VERSION} in {postgres.binaries()}")
-    except LocalError as error:
-        return Check("Embedded Postgres", "fail", str(error))
-
-
-def embedded_kafka() -> Check:
-    """Whether the packaged Java and Kafka's jars are there, or can be had."""
-    try:
-        kafka_jars.java()
-    except LocalError as error:
-        return Check("Embedded Kafka", "fail", str(error))
-    cached = kafka_jars.cached()
-    if cached:
-        return Check("Embedded Kafka", "ok", f"{len(cached)} jars as locked, in {kafka_jars.cache_folder()}")
-    try:
-        with urllib.request.urlopen(urllib.request.Request(JAR_REPOSITORY, method="HEAD"), timeout=5):
-            pass
-    except urllib.error.HTTPError:
-        pass  # an answer of any kind is a network
-    except OSError as error:
-        return Check(
-            "Embedded Kafka", "fail", f"not downloaded yet, and {JAR_REPOSITORY} does not answer ({error})",
-            "connect to the network once (or set HTTPS_PROXY), or set KAFKA_BOOTSTRAP_SERVERS",
-        )  # fmt: skip
-    return Check("Embedded Kafka", "ok", "will be downloaded at the first start (44 MB)")
-
-
-def own_database(url: str) -> Check:
-    """Whether the Postgres at `url` answers and has pgvector."""
-    import psycopg  # noqa: PLC0415 - only when asked
-
-    try:
-        with psycopg.connect(url, connect_timeout=5) as connection:
-            version = connection.info.server_version // 10_000
-            found = connection.execute(
-                "select 1 from pg_available_extensions where name = 'vector'"
-            ).fetchone()
-    except psycopg.Error as error:
-        return Check(
-            "Database",
-            "fail",
-            f"does not answer: {str(error).splitlines()[0]}",
-            "check DATABASE_URL and that Postgres runs",
-        )
-    if not found:
-        return Check(
-            "Database", "fail", f"Postgres {version} without pgvector", "install pgvector on that server"
-        )
-    return Check("Database", "ok", f"Postgres {version} with pgvector answers")
-
-
-def own_broker(bootstrap: str) -> Check:
-    """Whether the Kafka at `bootstrap` answers."""
-    if kafka.is_ready(bootstrap):
-        return Check("Broker", "ok", f"{bootstrap} answers")
-    return Check(
-        "Broker", "fail", f"{bootstrap} does not answer", "check KAFKA_BOOTSTRAP_SERVERS and that Kafka runs"
-    )
-
-
-def before_start(root: Path, *, demo: bool, environment: Mapping[str, str]) -> list[Check]:
-    """What must hold before anything is started: quick, and without the network."""
-    return [
-        python_version(sys.version_info[:3]),
-        operating_system(platform.system(), platform.machine()),
-        data_folder(root, demo=demo),
-        disk_space(shutil.disk_usage(nearest_folder(root)).free, root),
-        *(port(server, environment) for server in SERVERS.values()),
+def examine(root: Path, caller: Mapping[str, str]) -> Examination:
+    """Check this machine, and the installation in `root` when there is one."""
+    root = root.resolve()
+    installed = load_environment(root)
+    environment = {**installed, **caller}
+    running = lock.is_running(root)
+    rows = settings_report.report(settings_report.fields(), caller=caller, installed=installed)
+    if not installed:
+        rows = [_made_at_start(row) for row in rows]
+    found = [
+        checks.python_version(sys.version_info[:3]),
+        checks.operating_system(platform.system(), platform.machine()),
+        checks.memory(psutil.virtual_memory().available),
+        checks.data_folder(root, demo=kind_of(root) == "demo"),
+        checks.disk_space(shutil.disk_usage(checks.nearest_folder(root)).free, root),
+        checks.settings(rows),
+        checks.embedding_model(
+            environment.get("EMBEDDING_MODEL") or "packaged", environment.get("EMBEDDING_LANGUAGES") or "en"
+        ),
     ]
+    if running:
+        found.append(Check("Installation", "ok", f"running in {root}"))
+    else:
+        found += [checks.port(server, environment) for server in SERVERS.values()]
+    if not is_set("DATABASE_URL", caller):
+        found.append(checks.embedded_postgres())
+    if not is_set("KAFKA_BOOTSTRAP_SERVERS", caller):
+        found.append(checks.embedded_kafka())
+    reachable = environment if running else caller
+    if is_set("DATABASE_URL", reachable):
+        found.append(checks.own_database(setting("DATABASE_URL", reachable) or ""))
+    if is_set("KAFKA_BOOTSTRAP_SERVERS", reachable):
+        found.append(checks.own_broker(setting("KAFKA_BOOTSTRAP_SERVERS", reachable) or ""))
+    return Examination(found, rows)
 
 
-def failures(checks: Sequence[Check]) -> str:
-    """The failed checks in words, one a line; empty when there is none."""
-    return "\n".join(
-        f"{check.name}: {check.detail}{f' - {check.remedy}' if check.remedy else ''}"
-        for check in checks
-        if check.status == "fail"
-    )
+def _made_at_start(row: Setting) -> Setting:
+    if row.origin == "missing" and row.name in MADE_AT_START:
+        return Setting(row.name, "", "made at the first start", row.description)
+    return row
+
+
+def show(found: Examination) -> None:
+    """Print it for a person."""
+    screen = Console()
+    checks = Table(box=None, show_header=False)
+    for check in found.checks:
+        checks.add_row(MARKS[check.status], check.name, _plain(check.detail))
+        if check.remedy:
+            checks.add_row("", "", _plain(f"→ {check.remedy}"))
+    screen.print(checks)
+    settings = Table("setting", "value", "from", "what it is", box=None)
+    for row in found.settings:
+        settings.add_row(row.name, _plain(row.value), _plain(row.origin), _plain(row.description))
+    screen.print()
+    screen.print(settings)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

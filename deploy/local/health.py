@@ -1,30 +1,30 @@
 """Whether the services of an installation are ready, asked as any client would."""
 
-import http.client
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import httpx
 
 from deploy.local.process import LocalError, last_lines
 from deploy.local.supervise import State, Supervisor
 from deploy.processes import SERVERS, WORKERS, Server
 
 GIVE_UP_AFTER_ENDS = 3
-CRASHED = ("BACKOFF", "EXITED", "FATAL")
+ANSWER_TIMEOUT_S = 5.0
 
 
-def is_ready(server: Server, environment: Mapping[str, str]) -> bool:
-    """Whether a service answers 200 to `/readyz`. Plain http.client: a proxy must not stand between."""
-    host = environment.get("BIND_HOST") or "127.0.0.1"
-    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
-    connection = http.client.HTTPConnection(host, server.port(environment), timeout=3)
+def direct_client() -> httpx.Client:
+    """For services on this machine: no proxy may stand between."""
+    return httpx.Client(timeout=ANSWER_TIMEOUT_S, trust_env=False)
+
+
+def is_ready(client: httpx.Client, server: Server, environment: Mapping[str, str]) -> bool:
+    """Whether a service answers 200 to `/readyz`."""
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.client.OK
-    except (OSError, http.client.HTTPException):
+        return client.get(f"{server.url(environment)}/readyz").status_code == httpx.codes.OK
+    except httpx.HTTPError:
         return False
-    finally:
-        connection.close()
 
 
 class Crashes:
@@ -63,25 +63,30 @@ def wait_for_services(
     crashes = Crashes()
     servers_waited = dict(SERVERS)
     deadline = time.monotonic() + timeout_s
-    while True:
-        states = supervisor.states()
-        crashes.new(states)
-        servers_waited = {
-            name: server for name, server in servers_waited.items() if not is_ready(server, environment)
-        }
-        workers_waited = [f"{name}-worker" for name in WORKERS if states[f"{name}-worker"].state != "RUNNING"]
-        waited = [*servers_waited, *workers_waited]
-        if not waited:
-            return
-        progress(waited)
-        ended = next((name for name in states if crashes.count(name) >= GIVE_UP_AFTER_ENDS), None)
-        if ended:
-            log = logs / f"{ended}.log"
-            raise LocalError(f"{ended} does not start. The end of {log}:\n{last_lines(log)}")
-        if time.monotonic() > deadline:
-            log = logs / f"{waited[0]}.log"
-            raise LocalError(
-                f"not ready after {timeout_s:.0f} s: {', '.join(waited)}. "
-                f"The end of {log}:\n{last_lines(log)}"
-            )
-        time.sleep(0.3)
+    with direct_client() as client:
+        while True:
+            states = supervisor.states()
+            crashes.new(states)
+            servers_waited = {
+                name: server
+                for name, server in servers_waited.items()
+                if not is_ready(client, server, environment)
+            }
+            workers_waited = [
+                f"{name}-worker" for name in WORKERS if states[f"{name}-worker"].state != "RUNNING"
+            ]
+            waited = [*servers_waited, *workers_waited]
+            if not waited:
+                return
+            progress(waited)
+            ended = next((name for name in states if crashes.count(name) >= GIVE_UP_AFTER_ENDS), None)
+            if ended:
+                log = logs / f"{ended}.log"
+                raise LocalError(f"{ended} does not start. The end of {log}:\n{last_lines(log)}")
+            if time.monotonic() > deadline:
+                log = logs / f"{waited[0]}.log"
+                raise LocalError(
+                    f"not ready after {timeout_s:.0f} s: {', '.join(waited)}. "
+                    f"The end of {log}:\n{last_lines(log)}"
+                )
+            time.sleep(0.3)

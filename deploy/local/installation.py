@@ -19,11 +19,6 @@ from deploy.local.process import LocalError
 from deploy.local.tether import read_assignments
 from deploy.processes import SERVERS
 
-CLI_KEY_SCOPES = [
-    "events:write", "events:history", "rejected:read", "status:read", "leads:read", "score:run",
-    "models:read", "models:write", "drafts:read", "knowledge:read", "knowledge:write", "deliveries:read",
-]  # fmt: skip
-
 
 @dataclass(frozen=True, slots=True)
 class Installation:
@@ -51,6 +46,11 @@ class Installation:
     @property
     def cli_key_file(self) -> Path:
         return self.root / "secrets" / "cli_api_key"
+
+    @property
+    def demonstrated(self) -> Path:
+        """A file that is there once the demonstration's year was posted and a model trained."""
+        return self.root / "demo-streamed"
 
     @property
     def kind(self) -> str:
@@ -174,17 +174,15 @@ def compose_environment(
 
     `known` are the names of all settings, of which the caller's values are taken along.
     """
-    host = caller.get("BIND_HOST") or "127.0.0.1"
-    reachable = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104
     values = {
-        "BIND_HOST": host,
+        "BIND_HOST": caller.get("BIND_HOST") or "127.0.0.1",
         "LOG_LEVEL": "INFO",
         # A Kafka of one's own may also carry real events: the demonstration keeps to its own topics.
         "TOPIC_PREFIX": "demo." if installation.demo and is_set("KAFKA_BOOTSTRAP_SERVERS", caller) else "",
     }
     for server in SERVERS.values():
         values[server.port_variable] = str(server.port(caller))
-        values[server.url_variable] = f"http://{reachable}:{server.port(caller)}"
+        values[server.url_variable] = server.url(caller)
     values["INGEST_PUBLIC_URL"] = values["INGEST_URL"]
     values |= made
     for name in known | values.keys():

@@ -3,7 +3,6 @@
 import base64
 import json
 import shutil
-import signal
 import subprocess
 import uuid
 from dataclasses import dataclass
@@ -11,11 +10,10 @@ from pathlib import Path
 
 from deploy.local import kafka_jars
 from deploy.local.kafka_jars import java
-from deploy.local.process import LocalError, free_ports, last_lines, port_is_free, stop, tethered, wait_until
+from deploy.local.process import LocalError, free_ports, port_is_free
 
 HEAP = "384m"
 READY_TIMEOUT_S = 90.0  # after a kill -9 the broker waits out its own old session, 12 to 15 s
-STOP_TIMEOUT_S = 30.0
 
 SERVER_PROPERTIES = """\
 process.roles=broker,controller
@@ -115,57 +113,6 @@ def is_ready(bootstrap: str) -> bool:
         return False
     finally:
         admin.close()
-
-
-@dataclass(frozen=True, slots=True)
-class RunningKafka:
-    """A broker that is a child of this process."""
-
-    bootstrap: str
-    server: KafkaServer
-    process: subprocess.Popen[bytes]
-
-    def stop(self) -> None:
-        """Stop it cleanly; a second call does nothing."""
-        stop(self.process, signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
-
-    def kill(self) -> None:
-        """Kill it with SIGKILL, as a power cut would."""
-        self.process.kill()
-        self.process.wait()
-
-    def __enter__(self) -> "RunningKafka":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
-
-
-def start_kafka(data_dir: Path) -> RunningKafka:
-    """Start Kafka on `data_dir` (made when missing) and wait until it serves clients.
-
-    The log is `data_dir`/kafka.log. The broker stops when the thread that called this ends.
-    Raises LocalError, with the end of the log, when it does not come up.
-    """
-    server = prepare(data_dir)
-    log = server.folder / "kafka.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command line
-            tethered(server.command),
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=server.folder, start_new_session=True,
-        )  # fmt: skip
-
-    def ready_or_dead() -> bool:
-        return process.poll() is not None or is_ready(server.bootstrap)
-
-    try:
-        wait_until(ready_or_dead, timeout_s=READY_TIMEOUT_S, what="Kafka")
-        if process.poll() is not None:
-            raise LocalError(f"Kafka stopped at once:\n{last_lines(log)}")
-    except BaseException:
-        stop(process, signal.SIGTERM, timeout_s=STOP_TIMEOUT_S)
-        raise
-    return RunningKafka(bootstrap=server.bootstrap, server=server, process=process)
 
 
 def _java(folder: Path, jars: tuple[Path, ...]) -> list[str]:

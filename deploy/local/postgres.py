@@ -8,7 +8,6 @@ import importlib.util
 import os
 import pwd
 import shutil
-import signal
 import stat
 import subprocess
 from dataclasses import dataclass
@@ -17,13 +16,12 @@ from urllib.parse import quote
 
 import psycopg
 
-from deploy.local.process import LocalError, last_lines, socket_folder, stop, tethered, wait_until
+from deploy.local.process import LocalError, socket_folder
 
 MAJOR_VERSION = "18"
 DATABASE = "eclaireur"
 OS_USER = "pgserver"  # postgres refuses to run as root
 READY_TIMEOUT_S = 120.0  # a crash recovery replays the log first
-STOP_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,58 +106,6 @@ def create_database(server: PostgresServer, database: str = DATABASE) -> None:
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         if not connection.execute("select 1 from pg_database where datname = %s", [database]).fetchone():
             connection.execute(psycopg.sql.SQL("create database {}").format(psycopg.sql.Identifier(database)))
-
-
-@dataclass(frozen=True, slots=True)
-class RunningPostgres:
-    """A server that is a child of this process, with an empty or existing database `eclaireur`."""
-
-    url: str
-    server: PostgresServer
-    process: subprocess.Popen[bytes]
-
-    def stop(self) -> None:
-        """Stop it cleanly; a second call does nothing."""
-        stop(self.process, signal.SIGINT, timeout_s=STOP_TIMEOUT_S)
-
-    def kill(self) -> None:
-        """Kill it with SIGKILL, as a power cut would."""
-        self.process.kill()
-        self.process.wait()
-
-    def __enter__(self) -> "RunningPostgres":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
-
-
-def start_postgres(data_dir: Path) -> RunningPostgres:
-    """Start Postgres on `data_dir` (made when missing), wait until it answers, and make its database.
-
-    The log is `data_dir`/postgres.log. The server stops when the thread that called this ends.
-    Raises LocalError, with the end of the log, when it does not come up.
-    """
-    server = prepare(data_dir)
-    log = data_dir.resolve() / "postgres.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command line
-            tethered(server.command, signal_name="SIGINT", user=server.os_user),
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=server.data, start_new_session=True,
-        )  # fmt: skip
-
-    def ready_or_dead() -> bool:
-        return process.poll() is not None or is_ready(server)
-
-    try:
-        wait_until(ready_or_dead, timeout_s=READY_TIMEOUT_S, what="Postgres")
-        if process.poll() is not None:
-            raise LocalError(f"Postgres stopped at once:\n{last_lines(log)}")
-        create_database(server)
-    except BaseException:
-        stop(process, signal.SIGINT, timeout_s=STOP_TIMEOUT_S)
-        raise
-    return RunningPostgres(url=server.url(), server=server, process=process)
 
 
 def _initdb(data: Path, os_user: str | None) -> None:

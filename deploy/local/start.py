@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import psycopg
 from rich.console import Console
 
+from deploy import provision
 from deploy.demo import house
-from deploy.local import doctor, health, kafka, kafka_jars, postgres, schema, settings_report
+from deploy.local import checks, health, kafka, kafka_jars, postgres, settings_report
 from deploy.local.installation import (
     Installation,
     compose_environment,
@@ -33,7 +34,7 @@ def start(
     """
     made = own_secrets(installation)
     if installation.demo:
-        made["COMPANY_NAME"] = house.NAME
+        made |= house.SETTINGS
     programs: list[Program] = []
     own_postgres = None
     if not is_set("DATABASE_URL", caller):
@@ -74,12 +75,12 @@ def _ready_database(
         wait_until(lambda: postgres.is_ready(own), timeout_s=postgres.READY_TIMEOUT_S, what="Postgres")
         postgres.create_database(own)
     else:
-        problem = doctor.failures([doctor.own_database(url)])
+        problem = checks.failures([checks.own_database(url)])
         if problem:
             raise LocalError(problem)
     try:
-        schema.claim_database(url, installation.kind)
-        schema.migrate_all(url)
+        provision.claim_database(url, installation.kind)
+        provision.migrate_all(url)
     except (psycopg.Error, MigrationChanged) as error:
         raise LocalError(f"the database cannot be brought up to date: {error}") from error
 
@@ -89,7 +90,7 @@ def _ready_broker(environment: Mapping[str, str]) -> None:
     wait_until(
         lambda: kafka.is_ready(bootstrap), timeout_s=kafka.READY_TIMEOUT_S, what=f"Kafka at {bootstrap}"
     )
-    schema.make_topics(bootstrap, environment.get("TOPIC_PREFIX", ""))
+    provision.make_topics(bootstrap, environment.get("TOPIC_PREFIX", ""))
 
 
 def _postgres_program(installation: Installation, server: postgres.PostgresServer) -> Program:

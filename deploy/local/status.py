@@ -1,16 +1,15 @@
 """How an installation is doing: its processes, its broker and database, and how far scoring is behind."""
 
-import json
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import doctor, health, lock
+from deploy.local import checks, health, lock
 from deploy.local.installation import Installation, kind_of, setting
 from deploy.local.supervise import Supervisor
 from deploy.processes import SERVERS
@@ -34,8 +33,8 @@ class Status:
     running: bool
     console: str | None
     processes: list[Process]
-    database: doctor.Check | None
-    broker: doctor.Check | None
+    database: checks.Check | None
+    broker: checks.Check | None
     scoring: dict[str, Any] | None
 
     @property
@@ -59,34 +58,32 @@ def examine(root: Path, environment: Mapping[str, str]) -> Status:
         return Status(str(root), False, None, [], None, None, None)
     supervisor = Supervisor(Installation(root, demo=kind == "demo"))
     states = supervisor.states() if supervisor.answers() else {}
-    processes = [
-        Process(
-            state.name, state.state, state.pid,
-            health.is_ready(SERVERS[state.name], environment) if state.name in SERVERS else None,
-        )
-        for state in states.values()
-    ]  # fmt: skip
+    with health.direct_client() as client:
+        processes = [
+            Process(
+                state.name, state.state, state.pid,
+                health.is_ready(client, SERVERS[state.name], environment) if state.name in SERVERS else None,
+            )
+            for state in states.values()
+        ]  # fmt: skip
+        scoring = _scoring_status(client, environment)
     return Status(
         data_dir=str(root),
         running=True,
         console=environment.get("CONSOLE_URL"),
         processes=processes,
-        database=doctor.own_database(setting("DATABASE_URL", environment) or ""),
-        broker=doctor.own_broker(setting("KAFKA_BOOTSTRAP_SERVERS", environment) or ""),
-        scoring=_scoring_status(environment),
+        database=checks.own_database(setting("DATABASE_URL", environment) or ""),
+        broker=checks.own_broker(setting("KAFKA_BOOTSTRAP_SERVERS", environment) or ""),
+        scoring=scoring,
     )
 
 
-def _scoring_status(environment: Mapping[str, str]) -> dict[str, Any] | None:
+def _scoring_status(client: httpx.Client, environment: Mapping[str, str]) -> dict[str, Any] | None:
     url = environment.get("SCORING_URL", "http://127.0.0.1:8082")
-    request = urllib.request.Request(  # noqa: S310 - the configured service
-        f"{url}/v1/status", headers={"Authorization": f"Bearer {environment.get('ECLAIREUR_API_KEY', '')}"}
-    )
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    headers = {"Authorization": f"Bearer {environment.get('ECLAIREUR_API_KEY', '')}"}
     try:
-        with direct.open(request, timeout=5) as answer:
-            found: dict[str, Any] = json.load(answer)
-    except (OSError, ValueError):
+        found: dict[str, Any] = client.get(f"{url}/v1/status", headers=headers).raise_for_status().json()
+    except (httpx.HTTPError, ValueError):
         return None
     return found
 

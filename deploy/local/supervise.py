@@ -50,7 +50,7 @@ def service_programs(installation: Installation) -> list[Program]:
 
     def program(name: str, *arguments: str) -> Program:
         command = tethered(
-            [sys.executable, "-m", "services.cli", *arguments],
+            [sys.executable, "-m", "deploy.cli", *arguments],
             pid_file=installation.pids / f"{name}.pid",
             env_file=installation.env_file,
         )

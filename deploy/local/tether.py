@@ -7,7 +7,7 @@ override the inherited environment. `--user` drops root's rights first. Only the
 starting costs some hundredths of a second, and `-I -S` keeps site-packages out of it.
 
 The tie is Linux's PR_SET_PDEATHSIG. Elsewhere it is missing, and the next start stops what was left over
-by means of the pid file (see deploy/local/leftovers.py).
+by means of the pid file (see deploy/local/lock.py).
 """
 
 import argparse

@@ -11,7 +11,8 @@ from types import FrameType
 
 from rich.console import Console
 
-from deploy.local import doctor, leftovers, lock, schema
+from deploy import provision
+from deploy.local import checks, lock
 from deploy.local.health import Crashes
 from deploy.local.installation import (
     Installation,
@@ -19,6 +20,7 @@ from deploy.local.installation import (
     open_installation,
     setting,
     write_environment,
+    write_private,
 )
 from deploy.local.process import LocalError, stop, tethered
 from deploy.local.screen import say, step
@@ -41,10 +43,10 @@ def up(root: Path, *, demo: bool, caller: Mapping[str, str], screen: Console) ->
             where = load_environment(installation.root).get("CONSOLE_URL", "it is still starting")
             say(screen, f"Éclaireur is already running on {installation.root}: {where}")
             return 0
-        left = leftovers.stop(installation.pids, timeout_s=STOP_TIMEOUT_S)
+        left = lock.stop_left_over(installation.pids, timeout_s=STOP_TIMEOUT_S)
         if left:
             say(screen, f"Stopped {len(left)} processes that an interrupted start had left.")
-        problems = doctor.failures(doctor.before_start(installation.root, demo=demo, environment=caller))
+        problems = checks.failures(checks.before_start(installation.root, demo=demo, environment=caller))
         if problems:
             raise LocalError(problems)
         _run(installation, caller, screen)
@@ -65,7 +67,7 @@ def _run(installation: Installation, caller: Mapping[str, str], screen: Console)
             _ignore_signals()
             with step(screen, "Stopping"):
                 supervisor.stop()
-                leftovers.stop(installation.pids, timeout_s=10)
+                lock.stop_left_over(installation.pids, timeout_s=10)
             screen.show_cursor()  # a progress bar that was cut short has hidden it
 
 
@@ -93,9 +95,9 @@ def _ignore_signals() -> None:
 def _welcome(installation: Installation, environment: dict[str, str], screen: Console) -> None:
     """Say where to go, how to sign in and how to stop. A new password is shown here and never again."""
     url = setting("DATABASE_URL", environment) or ""
-    environment.setdefault("ECLAIREUR_API_KEY", schema.cli_key(url, installation))
+    environment.setdefault("ECLAIREUR_API_KEY", _cli_key(installation, url))
     write_environment(installation, environment)
-    administrator = schema.first_administrator(url)
+    administrator = provision.first_administrator(url)
     say(screen, "\nÉclaireur is running.")
     say(screen, f"  Console    {environment['CONSOLE_URL']}")
     if administrator:
@@ -110,10 +112,20 @@ def _welcome(installation: Installation, environment: dict[str, str], screen: Co
     say(screen, "")
 
 
+def _cli_key(installation: Installation, url: str) -> str:
+    """The key of this installation's own command line, kept in its folder."""
+    file = installation.cli_key_file
+    kept = file.read_text(encoding="utf-8").strip() if file.exists() else None
+    key = provision.command_line_key(url, kept)
+    if key != kept:
+        write_private(file, key)
+    return key
+
+
 @contextlib.contextmanager
 def _demonstration(installation: Installation) -> Iterator[None]:
     """Meanwhile let the first start of a demonstration go on, in a process that shows its progress."""
-    if not installation.demo or (installation.root / "demo-streamed").exists():
+    if not installation.demo or installation.demonstrated.exists():
         yield
         return
     line = tethered([sys.executable, "-m", "deploy.local.demonstration"], env_file=installation.env_file)

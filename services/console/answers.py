@@ -52,11 +52,6 @@ class LeadRow(Answer):
     owner: str | None = None
     source: str | None = None
 
-    @property
-    def title(self) -> str:
-        """What the lead is called: the name, else the strongest thing known."""
-        return self.name or self.company or self.email or self.lead_id[:8]
-
 
 class Score(Answer):
     version: int | None = None

@@ -35,7 +35,7 @@ from services.console.settings import ConsoleSettings
 from services.console.views import drafts, leads, model, sign_in, today
 from shared.auth.store import SCHEMA
 from shared.auth.verify import PersonTokens
-from shared.http import LATENCY, REQUESTS, public
+from shared.http import LATENCY, REQUESTS, RESOURCES, Closable, public
 from shared.logs import configure
 from shared.postgres import connect_pool
 from shared.settings import load
@@ -67,10 +67,16 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
         BABEL_TRANSLATION_DIRECTORIES=str(Path(__file__).parent / "locale"),
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    connections = Connections(scoring_url=settings.scoring_url, responder_url=settings.responder_url)
+    resources: list[Closable] = [connections]
+    if people is None:
+        pool = connect_pool(settings.database_url, schema=SCHEMA, max_size=4)
+        people, resources = People(pool), [connections, pool]
+    app.extensions[RESOURCES] = resources
     app.extensions["console"] = Parts(
-        people=people or People(connect_pool(settings.database_url, schema=SCHEMA, max_size=4)),
+        people=people,
         tokens=PersonTokens(secret),
-        connections=Connections(scoring_url=settings.scoring_url, responder_url=settings.responder_url),
+        connections=connections,
         replies_are_sent=settings.replies_are_sent,
     )
     Babel(app, locale_selector=language)
@@ -124,7 +130,10 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         strength=wording.strength,
         unscored=wording.unscored,
         trend=wording.trend,
+        lead_title=wording.lead_title,
         lead_status=wording.lead_status,
+        source_name=wording.source_name,
+        shortened=wording.shortened,
         draft_status=wording.draft_status,
         source_kind=wording.source_kind,
         service_name=wording.service_name,

@@ -10,6 +10,7 @@ from flask_babel import get_locale, get_timezone
 from services.console.answers import LeadRow
 from services.console.catalogue import gettext, ngettext
 
+MAX_IDENTIFIER: Final = 20
 # "1 chance in N" for small chances: people read 1 in 20 more easily than 0.5 in 10.
 _ONE_IN: Final = (7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100)
 
@@ -97,6 +98,32 @@ def in_full(moment: datetime) -> str:
     return format_datetime(moment.astimezone(zone), "full", locale=get_locale())
 
 
+def lead_title(lead: LeadRow) -> str:
+    """What the lead is called: the strongest thing known, else a number that the list and its page share."""
+    return lead.name or lead.company or lead.email or gettext("Lead %(number)s", number=lead.lead_id[:8])
+
+
+def source_name(source: str) -> str:
+    """Where a lead comes from; a source that is not one of ours is shown as it calls itself."""
+    kind, _, name = source.partition(":")
+    match kind:
+        case "import" if name:
+            return gettext("file %(name)s", name=name)
+        case "demo":
+            return gettext("demonstration")
+        case "hubspot":
+            return "HubSpot"
+        case "standard":
+            return gettext("webhook")
+        case _:
+            return source
+
+
+def shortened(identifier: str) -> str:
+    """An identifier as people can still read it out: a hash only by its beginning."""
+    return identifier if len(identifier) <= MAX_IDENTIFIER else f"{identifier[:MAX_IDENTIFIER]}…"
+
+
 def headline(counts: dict[str, int], first: LeadRow | None, *, scored: bool) -> str:
     """The answer to "whom now?" in one sentence."""
     best, everyone = counts.get("A", 0), counts.get("open", 0)
@@ -111,13 +138,13 @@ def headline(counts: dict[str, int], first: LeadRow | None, *, scored: bool) -> 
             "%(num)s person to call today: %(name)s",
             "%(num)s people to call today, starting with %(name)s",
             best,
-            name=first.title,
+            name=lead_title(first),
         )
     return ngettext(
         "%(num)s open lead, none with grade A: start with %(name)s",
         "%(num)s open leads, none with grade A: start with %(name)s",
         everyone,
-        name=first.title,
+        name=lead_title(first),
     )
 
 

@@ -20,7 +20,7 @@ from services.ingest.accept import (
     split,
 )
 from services.ingest.connectors import CONNECTORS, Connector
-from services.ingest.connectors.delivery import Delivery, SignatureRefused, Untranslatable
+from services.ingest.connectors.webhook_call import SignatureRefused, Untranslatable, WebhookCall
 from services.ingest.settings import IngestSettings
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.parsing import parse_json
@@ -81,12 +81,12 @@ def _read_events(sender: Sender, received_at: datetime) -> Accepted:
         raise Problem(400, "The body cannot be read", error.message) from error
 
 
-def _verify(connector: Connector, delivery: Delivery, secrets: Sequence[str]) -> None:
+def _verify(connector: Connector, call: WebhookCall, secrets: Sequence[str]) -> None:
     """Accepted when one of the secrets fits: two are valid while they are rotated."""
     refusal = SignatureRefused()
     for secret in secrets:
         try:
-            return connector.verify(delivery, secret)
+            return connector.verify(call, secret)
         except SignatureRefused as error:
             refusal = error
     raise Problem(401, "Signature refused", str(refusal)) from refusal
@@ -136,26 +136,26 @@ def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings)
         if not secrets:
             # Never a 4xx, which vendors do not send again: the secret may be set in a minute.
             raise unavailable(f"No secret is set for {path.source!r} (INGEST_WEBHOOK_SECRETS).")
-        delivery = Delivery(
+        call = WebhookCall(
             method=request.method,
             url=settings.ingest_public_url.rstrip("/") + request.full_path.rstrip("?"),
             headers={name.lower(): value for name, value in request.headers.items()},
             body=request.get_data(cache=False),
             received_at=datetime.now(UTC),
         )
-        _verify(connector, delivery, secrets)
-        return _take_delivery(connector, path.source, delivery)
+        _verify(connector, call, secrets)
+        return _take(connector, path.source, call)
 
-    def _take_delivery(connector: Connector, source: str, delivery: Delivery) -> Response:
+    def _take(connector: Connector, source: str, call: WebhookCall) -> Response:
         """What is authentic is kept: as events, or raw in quarantine. A vendor would not send it again."""
-        if len(delivery.body) > MAX_EVENT_BYTES:
-            raise Problem(413, "The delivery is too large", f"At most {MAX_EVENT_BYTES} bytes.")
+        if len(call.body) > MAX_EVENT_BYTES:
+            raise Problem(413, "The call is too large", f"At most {MAX_EVENT_BYTES} bytes.")
         try:
-            translated = connector.translate(parse_json(delivery.body), delivery)
+            translated = connector.translate(parse_json(call.body), call)
             items = [(orjson.dumps(event), lambda event=event: event) for event in translated]
-            accepted = accept(items, Sender(None, history=False), delivery.received_at)
+            accepted = accept(items, Sender(None, history=False), call.received_at)
         except (InvalidEvent, Untranslatable) as error:
-            accepted = Accepted(refused=[Refused(0, None, str(error), "", delivery.body)])
+            accepted = Accepted(refused=[Refused(0, None, str(error), "", call.body)])
         quarantined = _quarantined(accepted.refused, source, source)
         _publish(publisher, [*accepted.outgoing, *quarantined])
         return answer({"accepted": len(accepted.outgoing), "rejected": _told(accepted.refused)}, 202)

@@ -43,7 +43,7 @@ def import_file(
 ) -> None:
     """Bring leads and their outcomes in from a file. Importing it again changes nothing."""
     from services.ingest.imports import events, make_plan, preview
-    from shared.api_client import api_key
+    from shared.api_client import api_client, api_key
     from shared.posting import post_events
     from shared.progress import shown_progress
     from shared.tabular import read_rows
@@ -65,13 +65,12 @@ def import_file(
         closed=closed,
     )
     found = preview(table, plan)
-    with shown_progress("Importing", total=found.events) as advance:
-        posted = post_events(
-            events(table, plan),
-            ingest_url=os.environ.get("INGEST_URL", "http://127.0.0.1:8081"),
-            api_key=key_token,
-            progress=advance,
-        )
+    ingest_url = os.environ.get("INGEST_URL", "http://127.0.0.1:8081")
+    with (
+        api_client(ingest_url, key_token) as client,
+        shown_progress("Importing", total=found.events) as advance,
+    ):
+        posted = post_events(events(table, plan), client, progress=advance)
     _tell(_summary(found, plan, posted, table.encoding), as_json)
     if posted.rejected:
         raise typer.Exit(1)

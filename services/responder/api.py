@@ -6,18 +6,18 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import orjson
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from services.responder import decisions, store
 from services.responder.decisions import Decider
-from services.responder.retrieval import QUERIES, add_passage
+from services.responder.retrieval import add_passage
 from services.responder.settings import ResponderSettings
 from services.responder.slots import InvalidTemplate, check_template
-from services.responder.views import InvalidCursor, draft_view, page, passage_view, read_cursor
-from shared.http import Problem, named_person, principal, requires
+from services.responder.views import draft_view, passage_view
+from shared.http import Problem, answer, cursor_values, named_person, principal, requires
+from shared.paging import page
 from shared.postgres import Connection, Pool
 
 Kind = Literal["template", "reply", "document"]
@@ -120,7 +120,7 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 before=_before(query.cursor),
                 count=query.limit + 1,
             )
-        shown, next_cursor = page(rows, query.limit, "draft_id")
+        shown, next_cursor = page(rows, query.limit, lambda row: (row["created_at"], row["draft_id"]))
         reader = principal().user_name
         return answer({"drafts": [draft_view(row, reader) for row in shown], "next_cursor": next_cursor})
 
@@ -143,7 +143,7 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 content,
                 body.sha256,
                 by,
-                house_name=settings.signed_as,
+                house_name=settings.company_name,
                 demo=settings.demo,
             )
             return answer(_draft(connection, path.draft_id))
@@ -163,19 +163,15 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
     @requires("knowledge:read")
     def knowledge(query: KnowledgeQuery) -> Response:
         """Templates, approved replies and documents, the newest first."""
-        moment, row_id = _before(query.cursor) or (None, None)
         with pool.connection() as connection:
-            rows = connection.execute(
-                QUERIES["list_passages"],
-                {
-                    "kind": query.kind,
-                    "language": query.language,
-                    "before": moment,
-                    "before_id": row_id,
-                    "count": query.limit + 1,
-                },
-            ).fetchall()
-        shown, next_cursor = page(rows, query.limit, "passage_id")
+            rows = store.find_passages(
+                connection,
+                kind=query.kind,
+                language=query.language,
+                before=_before(query.cursor),
+                count=query.limit + 1,
+            )
+        shown, next_cursor = page(rows, query.limit, lambda row: (row["created_at"], row["passage_id"]))
         return answer({"passages": [passage_view(row) for row in shown], "next_cursor": next_cursor})
 
     @api.post("/knowledge")
@@ -191,10 +187,6 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
         return answer({"passages": [passage_view(row) for row in rows]}, 201)
 
     return api
-
-
-def answer(body: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(body), status=status, content_type="application/json")
 
 
 @contextmanager
@@ -239,10 +231,6 @@ def _draft(connection: Connection, draft_id: UUID) -> dict[str, Any]:
     return draft_view(rows[0], principal().user_name)
 
 
-def _before(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    try:
-        return read_cursor(cursor)
-    except InvalidCursor as error:
-        raise Problem(400, "Cursor not valid", "Use next_cursor as it was given.") from error
+def _before(cursor: str | None) -> tuple[datetime | None, UUID | None]:
+    moment, row_id = cursor_values(cursor, datetime.fromisoformat, UUID)
+    return moment, row_id

@@ -6,8 +6,7 @@ from services.responder import store
 from services.responder.api import create_blueprint
 from services.responder.settings import ResponderSettings
 from shared import logs
-from shared.auth.store import SCHEMA as AUTH_SCHEMA
-from shared.auth.verify import PersonTokens, Verifier
+from shared.auth.verify import connect_verifier
 from shared.http import create_api
 from shared.postgres import answers, connect_pool
 from shared.settings import load
@@ -19,9 +18,10 @@ def create_app(settings: ResponderSettings | None = None) -> Flask:
     settings = settings or load(ResponderSettings)
     logs.configure("responder", settings.log_level)
     pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=8)
-    auth_pool = connect_pool(settings.database_url, schema=AUTH_SCHEMA, max_size=2)
-    verifier = Verifier(auth_pool, PersonTokens(settings.token_secret.get_secret_value()))
-    app = create_api("responder", verifier, ready={"postgres": lambda: answers(pool)})
+    verifier, auth_pool = connect_verifier(settings.database_url, settings.token_secret.get_secret_value())
+    app = create_api(
+        "responder", verifier, ready={"postgres": lambda: answers(pool)}, resources=[pool, auth_pool]
+    )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.register_api(create_blueprint(pool, settings))
     return app

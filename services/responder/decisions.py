@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from psycopg.types.json import Jsonb
 
 from services.responder import store
 from services.responder.drafting import bracketed
+from services.responder.events import reply_event
 from services.responder.folding import words
 from services.responder.kept_replies import generalise
 from services.responder.letter import core
-from services.responder.retrieval import QUERIES, add_passage
+from services.responder.retrieval import add_passage
 from shared import outbox
 from shared.contracts.approval import content_hash
 from shared.contracts.identifiers import normalise_email
@@ -104,7 +104,7 @@ def reject(
 
 
 def _locked(connection: Connection, draft_id: UUID, version: int) -> dict[str, Any]:
-    draft = connection.execute(QUERIES["lock_draft"], {"draft_id": draft_id}).fetchone()
+    draft = store.lock_draft(connection, draft_id)
     if draft is None:
         raise UnknownDraft
     if draft["status"] not in OPEN:
@@ -147,21 +147,18 @@ def _record(
     reason: str | None = None,
 ) -> None:
     now = datetime.now(UTC)
-    connection.execute(
-        QUERIES["decide"],
-        {
-            "draft_id": draft["draft_id"],
-            "version": draft["version"],
-            "action": action,
-            "user_id": by.user_id,
-            "user_name": by.name,
-            "at": now,
-            "content": Jsonb(dict(content)) if content else None,
-            "sha256": sha256,
-            "reason": reason,
-        },
+    store.decide(
+        connection,
+        draft,
+        action,
+        user_id=by.user_id,
+        user_name=by.name,
+        at=now,
+        content=content,
+        sha256=sha256,
+        reason=reason,
     )
-    event = store.reply_event(
+    event = reply_event(
         action, draft, at=now, demo=demo, user=(by.user_id, by.name), content=content, sha256=sha256
     )
     outbox.add(connection, [event])
@@ -175,7 +172,7 @@ def _keep_reply(
     if core(body) == core(draft["body"]):
         return
     known = words(house_name)
-    for row in connection.execute(QUERIES["house_texts"]).fetchall():
+    for row in store.house_texts(connection):
         known |= words(row["title"]) | words(row["body"])
     lead = store.lead_of(draft["lead_id"], draft["lead"])
     general = generalise(body, lead, rep_name=by.name, known_words=known)

@@ -11,14 +11,15 @@ import structlog
 from services.responder import store
 from services.responder.drafting import Evidence, House, Message, asked, compose
 from services.responder.embedding import Embedder
+from services.responder.events import reply_event
 from services.responder.language import message_language
-from services.responder.retrieval import QUERIES, Asked, embed_waiting, find_passages
+from services.responder.retrieval import Asked, embed_waiting, find_passages
 from shared import outbox
 from shared.contracts.errors import InvalidEvent
-from shared.contracts.parsing import parse_json, parse_time
+from shared.contracts.parsing import parse_time
 from shared.contracts.rejection import of_record
 from shared.contracts.topics import LEAD_MESSAGES, REPLY_EVENTS
-from shared.contracts.validation import check
+from shared.contracts.validation import read
 from shared.postgres import Connection
 from shared.records import Record
 
@@ -104,7 +105,7 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
                 "message_id": message.id,
                 "traceparent": value.get("traceparent"),
             }
-            announced.append(store.reply_event("drafted", row, at=now, demo=drafting.demo))
+            announced.append(reply_event("drafted", row, at=now, demo=drafting.demo))
     outbox.add(connection, announced)
 
 
@@ -116,21 +117,12 @@ def on_deliveries(connection: Connection, values: Sequence[dict[str, Any]]) -> N
         if value["event"] in ("sent", "failed") and outcomes.get(key) != "sent":
             outcomes[key] = value["event"]
     if outcomes:
-        connection.execute(
-            QUERIES["follow_deliveries"],
-            {
-                "draft_ids": [draft_id for draft_id, _ in outcomes],
-                "versions": [version for _, version in outcomes],
-                "statuses": list(outcomes.values()),
-            },
-        )
+        store.follow_deliveries(connection, outcomes)
 
 
 def _parse(record: Record) -> dict[str, Any]:
     """The record's value. Raises InvalidEvent when no retry will mend it."""
-    value = parse_json(record.value or b"")
-    check(value, _SCHEMAS[record.topic])
-    assert isinstance(value, dict)  # noqa: S101 - the schema just said so
+    value = read(record.value, _SCHEMAS[record.topic])
     for name in ("lead_id", "draft_id"):
         try:
             UUID(value.get(name, value["lead_id"]))

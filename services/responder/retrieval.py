@@ -1,8 +1,7 @@
-"""The house's knowledge in Postgres: kept with its vectors, searched by meaning and by words."""
+"""The house's knowledge: kept with its vectors, searched by meaning and by words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -10,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pgvector import Vector
 
+from services.responder import store
 from services.responder.drafting import Passage
 from services.responder.embedding import Embedder
 from services.responder.folding import fold
 from services.responder.letter import core
 from services.responder.slots import without_slots
-from shared.postgres import Connection, load_queries
+from shared.postgres import Connection
 
-QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 TEXT_SEARCH: Final = {"fr": "pg_catalog.french", "en": "pg_catalog.english"}
 CANDIDATES = 5
 WORD_WEIGHT = 0.3
@@ -35,18 +34,12 @@ class Asked:
 
 def embed_waiting(connection: Connection, embedder: Embedder) -> int:
     """Embed up to EMBED_BATCH passages that have no vector of this model; return how many."""
-    rows = connection.execute(
-        QUERIES["passages_to_embed"], {"model": embedder.name, "count": EMBED_BATCH}
-    ).fetchall()
+    rows = store.passages_to_embed(connection, model=embedder.name, count=EMBED_BATCH)
     if rows:
         vectors = embedder.embed([_searched(row["title"], row["body"]) for row in rows])
-        connection.execute(
-            QUERIES["store_embeddings"],
-            {
-                "model": embedder.name,
-                "passage_ids": [row["passage_id"] for row in rows],
-                "vectors": _texts(vectors),
-            },
+        passage_ids = [row["passage_id"] for row in rows]
+        store.set_embeddings(
+            connection, model=embedder.name, vectors=dict(zip(passage_ids, _texts(vectors), strict=True))
         )
     return len(rows)
 
@@ -60,8 +53,8 @@ def find_passages(
     """
     if not asked:
         return []
-    rows = connection.execute(
-        QUERIES["nearest_passages"],
+    rows = store.nearest_passages(
+        connection,
         {
             "model": embedder.name,
             "count": count,
@@ -72,7 +65,7 @@ def find_passages(
             "folded": [fold(one.text) for one in asked],
             "vectors": _texts(embedder.embed([one.text for one in asked])),
         },
-    ).fetchall()
+    )
     found: list[list[Passage]] = [[] for _ in asked]
     for row in rows:
         found[row.pop("position")].append(Passage(**row))
@@ -103,11 +96,7 @@ def add_passage(
         "config": TEXT_SEARCH[language],
         "folded": fold(_searched(title, body)),
     }
-    row = connection.execute(QUERIES["add_passage"], values).fetchone()
-    if row is None:  # another transaction added it after this statement began
-        row = connection.execute(QUERIES["add_passage"], values).fetchone()
-    assert row is not None  # noqa: S101 - inserted or found
-    return row
+    return store.add_passage(connection, values)
 
 
 def _searched(title: str, body: str) -> str:

@@ -1,21 +1,15 @@
 """Settings of the responder, beside the common ones."""
 
-import socket
-
 from pydantic import Field
 
-from shared.settings import CommonSettings
+from shared.worker import WorkerSettings
 
 PACKAGED = "packaged"
 
 
-class ResponderSettings(CommonSettings):
+class ResponderSettings(WorkerSettings):
     """What the responder's processes need."""
 
-    worker_instance: str = Field(
-        default_factory=socket.gethostname,
-        description="a name that a restarted worker keeps, so that it gets its partitions back at once",
-    )
     embedding_model: str = Field(
         PACKAGED,
         min_length=1,
@@ -28,7 +22,6 @@ class ResponderSettings(CommonSettings):
         "en", description="languages that the embedding model was made for, as `en` or `fr,en`"
     )
     reply_sender: str = Field("", description="address that replies are sent from")
-    house_name: str = Field("", description="name that signs replies; COMPANY_NAME when empty")
     min_similarity: float = Field(
         0.3, ge=0, le=1, description="least cosine at which a passage may answer a message"
     )
@@ -36,7 +29,3 @@ class ResponderSettings(CommonSettings):
     @property
     def model_languages(self) -> frozenset[str]:
         return frozenset(tag.strip().lower() for tag in self.embedding_languages.split(",") if tag.strip())
-
-    @property
-    def signed_as(self) -> str:
-        return self.house_name or self.company_name

@@ -1,21 +1,19 @@
-"""Messages, drafts and decisions as rows; events as records of the outbox."""
+"""The responder's schema: messages, drafts, decisions and the house's knowledge, as rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
 from uuid import UUID
 
-import orjson
 from psycopg.types.json import Jsonb
 
 from services.responder.drafting import CHANNEL, Draft, Lead, Message, Passage, Sentence
-from services.responder.retrieval import QUERIES
-from shared.contracts.topics import REPLY_EVENTS
-from shared.postgres import Connection
-from shared.records import Outgoing
+from shared.postgres import Connection, load_queries
 
-SCHEMA = "responder"
+SCHEMA: Final = "responder"
+_QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 
 
 def add_messages(connection: Connection, values: Sequence[Mapping[str, Any]]) -> set[tuple[str, str]]:
@@ -25,7 +23,7 @@ def add_messages(connection: Connection, values: Sequence[Mapping[str, Any]]) ->
         | {"lead_id": value["lead_id"], "lead": value["lead"], "traceparent": value.get("traceparent")}
         for value in values
     ]
-    added = connection.execute(QUERIES["add_messages"], {"rows": Jsonb(rows)}).fetchall()
+    added = connection.execute(_QUERIES["add_messages"], {"rows": Jsonb(rows)}).fetchall()
     return {(row["source"], row["id"]) for row in added}
 
 
@@ -55,7 +53,7 @@ def add_drafts(connection: Connection, drafts: Sequence[tuple[UUID, Message, Lea
         }
         for draft_id, message, lead, draft in drafts
     ]
-    connection.execute(QUERIES["add_drafts"], {"rows": Jsonb(rows)})
+    connection.execute(_QUERIES["add_drafts"], {"rows": Jsonb(rows)})
 
 
 def lead_of(lead_id: UUID, lead: Mapping[str, Any]) -> Lead:
@@ -71,42 +69,109 @@ def find_drafts(
     draft_id: UUID | None = None,
     status: str | None = None,
     lead_id: UUID | None = None,
-    before: tuple[datetime, UUID] | None = None,
+    before: tuple[datetime | None, UUID | None] = (None, None),
     count: int = 1,
 ) -> list[dict[str, Any]]:
     """Drafts with their message and decision, the newest first, those after the row `before`."""
     values = {"draft_id": draft_id, "status": status, "lead_id": lead_id, "count": count}
-    moment, at_id = before or (None, None)
+    moment, at_id = before
     return connection.execute(
-        QUERIES["list_drafts"], values | {"before": moment, "before_id": at_id}
+        _QUERIES["list_drafts"], values | {"before": moment, "before_id": at_id}
     ).fetchall()
 
 
-def reply_event(
-    event: str,
+def lock_draft(connection: Connection, draft_id: UUID) -> dict[str, Any] | None:
+    """The draft with its message's lead and traceparent, locked until the transaction ends."""
+    return connection.execute(_QUERIES["lock_draft"], {"draft_id": draft_id}).fetchone()
+
+
+def decide(
+    connection: Connection,
     draft: Mapping[str, Any],
+    action: str,
     *,
+    user_id: str,
+    user_name: str,
     at: datetime,
-    demo: bool,
-    user: tuple[str, str] | None = None,
-    content: Mapping[str, Any] | None = None,
-    sha256: str | None = None,
-) -> Outgoing:
-    """A record of reply.events.v1 about a draft (a row's names: draft_id, version, lead_id, message_…)."""
-    value = {
-        "event": event,
-        "draft_id": str(draft["draft_id"]),
-        "version": draft["version"],
-        "lead_id": str(draft["lead_id"]),
-        "at": at.astimezone(UTC).isoformat(),
-        "user": {"id": user[0], "name": user[1]} if user else None,
-        "message": {"source": draft["message_source"], "id": draft["message_id"]},
-        "content": content,
-        "sha256": sha256,
-        "demo": demo,
-    }
-    headers = {"traceparent": draft["traceparent"]} if draft.get("traceparent") else {}
-    return Outgoing(REPLY_EVENTS, value["lead_id"], orjson.dumps(value), headers)
+    content: Mapping[str, Any] | None,
+    sha256: str | None,
+    reason: str | None,
+) -> None:
+    """Keep a person's decision and set the draft's status to `action`."""
+    connection.execute(
+        _QUERIES["decide"],
+        {
+            "draft_id": draft["draft_id"],
+            "version": draft["version"],
+            "action": action,
+            "user_id": user_id,
+            "user_name": user_name,
+            "at": at,
+            "content": Jsonb(dict(content)) if content else None,
+            "sha256": sha256,
+            "reason": reason,
+        },
+    )
+
+
+def follow_deliveries(connection: Connection, outcomes: Mapping[tuple[str, int], str]) -> None:
+    """Set the status of approved drafts, by (draft id, version), to "sent" or "failed"; sent is final."""
+    connection.execute(
+        _QUERIES["follow_deliveries"],
+        {
+            "draft_ids": [draft_id for draft_id, _ in outcomes],
+            "versions": [version for _, version in outcomes],
+            "statuses": list(outcomes.values()),
+        },
+    )
+
+
+def add_passage(connection: Connection, passage: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep a passage and return its row; the one that is there already when it says the same."""
+    row = connection.execute(_QUERIES["add_passage"], passage).fetchone()
+    if row is None:  # another transaction added it after this statement began
+        row = connection.execute(_QUERIES["add_passage"], passage).fetchone()
+    assert row is not None  # noqa: S101 - inserted or found
+    return row
+
+
+def find_passages(
+    connection: Connection,
+    *,
+    kind: str | None,
+    language: str | None,
+    before: tuple[datetime | None, UUID | None],
+    count: int,
+) -> list[dict[str, Any]]:
+    """Passages, the newest first, those after the row `before`."""
+    moment, row_id = before
+    return connection.execute(
+        _QUERIES["list_passages"],
+        {"kind": kind, "language": language, "before": moment, "before_id": row_id, "count": count},
+    ).fetchall()
+
+
+def nearest_passages(connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Each asked text's best passages, by its position; `values` are the parameters of the query."""
+    return connection.execute(_QUERIES["nearest_passages"], values).fetchall()
+
+
+def passages_to_embed(connection: Connection, *, model: str, count: int) -> list[dict[str, Any]]:
+    """Up to `count` passages without a vector of `model`, locked."""
+    return connection.execute(_QUERIES["passages_to_embed"], {"model": model, "count": count}).fetchall()
+
+
+def set_embeddings(connection: Connection, *, model: str, vectors: Mapping[UUID, str]) -> None:
+    """Give passages their vectors of `model`, written as pgvector does."""
+    connection.execute(
+        _QUERIES["store_embeddings"],
+        {"model": model, "passage_ids": list(vectors), "vectors": list(vectors.values())},
+    )
+
+
+def house_texts(connection: Connection) -> list[dict[str, Any]]:
+    """Title and body of what the house itself wrote: templates and documents."""
+    return connection.execute(_QUERIES["house_texts"]).fetchall()
 
 
 def _sentence(sentence: Sentence) -> dict[str, Any]:

@@ -1,19 +1,10 @@
 """Drafts and passages as the API answers them."""
 
-import base64
-import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
-
-import orjson
 
 from services.responder.drafting import GAPS
-
-
-class InvalidCursor(ValueError):
-    """The cursor was not made by this API."""
 
 
 def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any]:
@@ -70,26 +61,6 @@ def passage_view(row: Mapping[str, Any]) -> dict[str, Any]:
         "created_at": _time(row["created_at"]),
         "embedded": row["embedded"],
     }
-
-
-def page(
-    rows: Sequence[Mapping[str, Any]], limit: int, id_name: str
-) -> tuple[Sequence[Mapping[str, Any]], str | None]:
-    """The first `limit` of rows asked with one more, and the cursor of the next page when there is one."""
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1]
-    cursor = orjson.dumps([last["created_at"], str(last[id_name])])
-    return rows[:limit], base64.urlsafe_b64encode(cursor).decode().rstrip("=")
-
-
-def read_cursor(cursor: str) -> tuple[datetime, UUID]:
-    """Raises InvalidCursor."""
-    try:
-        moment, row_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return datetime.fromisoformat(moment), UUID(row_id)
-    except (binascii.Error, ValueError, TypeError, AttributeError) as error:
-        raise InvalidCursor from error
 
 
 def _time(moment: datetime | None) -> str | None:

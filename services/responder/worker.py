@@ -1,7 +1,6 @@
 """The responder's worker: drafts answers to messages and embeds the house's knowledge."""
 
 import contextlib
-import signal
 import threading
 
 import structlog
@@ -20,6 +19,7 @@ from shared.kafka.publisher import Publisher
 from shared.outbox import relay
 from shared.postgres import Pool, connect_pool
 from shared.settings import load
+from shared.worker import stop_on_signals
 
 log = structlog.get_logger()
 
@@ -31,9 +31,7 @@ MAX_RECORDS = 64
 def main() -> None:
     settings = load(ResponderSettings)
     logs.configure("responder-worker", settings.log_level)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    stop = stop_on_signals()
     try:
         embedder = Embedder(settings.embedding_model, settings.embedding_model_sha256)
     except ModelUnusable as error:
@@ -45,7 +43,7 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
     """Work until `stop` is set."""
     drafting = Drafting(
         embedder,
-        House(settings.signed_as, settings.reply_sender),
+        House(settings.company_name, settings.reply_sender),
         Evidence(settings.min_similarity, settings.model_languages),
         settings.demo,
     )

@@ -36,7 +36,7 @@ def plan_deliveries(
                 elif "score" in kinds:
                     score = read_score(record.value)
                     scores[score.lead_id] = _newer(score, scores.get(score.lead_id))
-            elif "reply" in kinds and (reply := read_reply(record.value or b"")):
+            elif "reply" in kinds and (reply := read_reply(record.value)):
                 replies.append(reply)
         except InvalidEvent as error:
             reason = "approval_mismatch" if isinstance(error, ApprovalMismatch) else "invalid_event"

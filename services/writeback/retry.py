@@ -4,12 +4,9 @@ After Standard Webhooks 1.0.0, "Deliverability and reliability".
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Final
 
-MAX_RETRY_AFTER_S: Final = 24 * 3600.0
 _THROTTLING: Final = frozenset({429, 502, 503, 504})
 
 
@@ -60,18 +57,3 @@ class Pace:
         # 2**attempts of a delivery retried for weeks would not fit a float.
         doubled = min(self.longest_delay_s, self.first_delay_s * 2.0 ** min(attempts - 1, 64))
         return max(doubled * (0.5 + chance / 2), answer.retry_after_s or 0.0)
-
-
-def read_retry_after(text: str | None, now: datetime) -> float | None:
-    """Seconds to wait by a Retry-After header (RFC 9110, section 10.2.3), at most a day; None without one."""
-    if text is None:
-        return None
-    if text.strip().isdecimal():
-        seconds = float(text)
-    else:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_S)

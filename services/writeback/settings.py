@@ -2,14 +2,13 @@
 
 import base64
 import binascii
-import socket
 from typing import Final
 
 import httpx
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from services.writeback.payloads import Kind
-from shared.settings import CommonSettings
+from shared.worker import WorkerSettings
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how every such secret begins
 MIN_SECRET_BYTES: Final = 24
@@ -18,13 +17,9 @@ MIN_SECRET_BYTES: Final = 24
 _KINDS: Final[dict[str, Kind]] = {"scores": "score", "replies": "reply"}
 
 
-class WritebackSettings(CommonSettings):
+class WritebackSettings(WorkerSettings):
     """What leaves, and where to. Without a URL nothing leaves."""
 
-    worker_instance: str = Field(
-        default_factory=socket.gethostname,
-        description="a name that a restarted worker keeps, so that it gets its partitions back at once",
-    )
     writeback_allow_private: bool = Field(
         False, description="1 to let the webhook be on this machine or a private network, also by http"
     )

@@ -19,7 +19,6 @@ from shared import outbox
 from shared.postgres import Connection, load_queries
 
 SCHEMA: Final = "writeback"
-MIGRATIONS: Final = Path(__file__).parent / "sql" / "migrations"
 _QUERIES: Final = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 
 

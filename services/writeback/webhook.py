@@ -10,7 +10,8 @@ import httpx
 from standardwebhooks import Webhook
 
 from services.writeback.address import AddressRefused, NameUnresolved, resolve
-from services.writeback.retry import Answer, read_retry_after
+from services.writeback.retry import Answer
+from shared.retry_after import read_retry_after
 
 TIMEOUT_S: Final = 10.0
 MAX_ANSWER_BYTES: Final = 64 * 1024

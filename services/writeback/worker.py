@@ -1,7 +1,6 @@
 """The write-back worker: reads what is to be sent from Kafka, and sends it."""
 
 import contextlib
-import signal
 import threading
 from collections.abc import Sequence
 
@@ -22,6 +21,7 @@ from shared.outbox import relay
 from shared.postgres import Connection, connect_pool
 from shared.records import Record
 from shared.settings import load
+from shared.worker import stop_on_signals
 
 log = structlog.get_logger()
 
@@ -31,10 +31,7 @@ GROUP = "writeback"
 def main() -> None:
     settings = load(WritebackSettings)
     logs.configure("writeback", settings.log_level)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
-    run(settings, stop, pace=Pace())
+    run(settings, stop_on_signals(), pace=Pace())
 
 
 def run(settings: WritebackSettings, stop: threading.Event, *, pace: Pace) -> None:

@@ -30,7 +30,7 @@ class House:
     process: subprocess.Popen[bytes]
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "services.cli", *arguments, "--data-dir", str(self.folder)]
+        command = [sys.executable, "-m", "deploy.cli", *arguments, "--data-dir", str(self.folder)]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
         assert done.returncode == 0 or not check, f"{arguments}: {done.stderr}{done.stdout}"
         return done
@@ -55,7 +55,7 @@ def running_house(folder: Path, settings: Mapping[str, str]) -> Iterator[House]:
         **settings,
     }
     log = folder.parent / f"{folder.name}.log"
-    command = [sys.executable, "-m", "services.cli", "up", "--data-dir", str(folder)]
+    command = [sys.executable, "-m", "deploy.cli", "up", "--data-dir", str(folder)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=ROOT)
     try:

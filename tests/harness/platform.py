@@ -11,14 +11,13 @@ from uuid import UUID
 
 import psycopg
 
-from deploy.local.kafka import start_kafka
-from deploy.local.postgres import start_postgres
-from deploy.local.schema import migrate_all
+from deploy.provision import migrate_all
 from shared.auth import store
 from shared.auth.verify import PersonTokens
 from shared.contracts.topics import TOPICS
 from shared.kafka.admin import create_topics
 from shared.postgres import Connection, connect
+from tests.harness.embedded import running_kafka, running_postgres
 
 PARTITIONS = 3
 TEMPLATE = "eclaireur_template"
@@ -45,10 +44,10 @@ def running_platform() -> Iterator[Platform]:
     """Start both servers in a new folder, with a migrated template database; stop them at the end."""
     with (
         tempfile.TemporaryDirectory(prefix="eclaireur-") as folder,
-        start_postgres(Path(folder) / "postgres") as postgres,
-        start_kafka(Path(folder) / "kafka") as kafka,
+        running_postgres(Path(folder) / "postgres") as postgres,
+        running_kafka(Path(folder) / "kafka") as kafka,
     ):
-        platform = Platform(postgres.url, kafka.bootstrap)
+        platform = Platform(postgres.server.url(), kafka.server.bootstrap)
         platform.execute(f"CREATE DATABASE {TEMPLATE}")
         migrate_all(platform.url(TEMPLATE))
         yield platform

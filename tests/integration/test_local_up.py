@@ -35,7 +35,7 @@ class Machine:
         self.started: list[subprocess.Popen[bytes]] = []
 
     def eclaireur(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "services.cli", *arguments, "--data-dir", str(self.data)]
+        return [sys.executable, "-m", "deploy.cli", *arguments, "--data-dir", str(self.data)]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from deploy.demo.knowledge import passages
-from deploy.demo.messages import intents, write_message
+from deploy.demo.messages import templates, write_message
 from deploy.demo.people import people
 from services.responder import store
 from services.responder.drafting import Message, asked
@@ -25,9 +25,9 @@ def test_the_right_passage_comes_first_for_most_messages(installation: Installat
     chance = random.Random(4)  # noqa: S311 - the same messages each time
     questions: list[tuple[str, str, str]] = []
     for person in people(seed=4, count=400):
-        if sum(language == person.language for _, language, _ in questions) >= WRITERS * len(intents()):
+        if sum(language == person.language for _, language, _ in questions) >= WRITERS * len(templates()):
             continue
-        for intent in intents():
+        for intent in templates():
             data = write_message(person, intent, 2026, chance)
             message = Message("demo", "m", data["subject"], data["text"], datetime.now(UTC))
             questions.append((intent, person.language, asked(message)))

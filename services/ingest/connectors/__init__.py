@@ -1,22 +1,26 @@
-"""How each vendor signs and says things: one module a vendor, with `verify` and `translate`, both pure."""
+"""How each vendor signs and says things: one module a vendor, with `verify` and `translate`.
+
+`translate` is pure. So is HubSpot's `verify`; that of Standard Webhooks is its library's, which reads the
+clock.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.ingest.connectors import hubspot, standard
-from services.ingest.connectors.delivery import Delivery
+from services.ingest.connectors.webhook_call import WebhookCall
 
 Event = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """`verify(delivery, secret)` raises SignatureRefused. `translate(payload, delivery)` gives the events,
+    """`verify(call, secret)` raises SignatureRefused. `translate(payload, call)` gives the events,
     and raises Untranslatable for what is authentic but not understood."""
 
-    verify: Callable[[Delivery, str], None]
-    translate: Callable[[Any, Delivery], Sequence[Event]]
+    verify: Callable[[WebhookCall, str], None]
+    translate: Callable[[Any, WebhookCall], Sequence[Event]]
 
 
 CONNECTORS = {

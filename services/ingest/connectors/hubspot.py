@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from services.ingest.connectors.delivery import Delivery, SignatureRefused, Untranslatable
+from services.ingest.connectors.webhook_call import SignatureRefused, Untranslatable, WebhookCall
 
 TOLERANCE_MS = 300_000
 # HubSpot signs the URI with these escapes of its query decoded.
@@ -33,20 +33,20 @@ def signature(secret: str, method: str, url: str, body: bytes, timestamp: str) -
     return base64.b64encode(hmac.new(secret.encode(), message, hashlib.sha256).digest()).decode()
 
 
-def verify(delivery: Delivery, secret: str) -> None:
+def verify(call: WebhookCall, secret: str) -> None:
     """Raises SignatureRefused."""
-    timestamp = delivery.headers.get("x-hubspot-request-timestamp", "")
-    given = delivery.headers.get("x-hubspot-signature-v3", "")
+    timestamp = call.headers.get("x-hubspot-request-timestamp", "")
+    given = call.headers.get("x-hubspot-signature-v3", "")
     if not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 15:
         raise SignatureRefused("X-HubSpot-Request-Timestamp is missing or no number of milliseconds")
-    if abs(delivery.received_at.timestamp() * 1000 - int(timestamp)) > TOLERANCE_MS:
-        raise SignatureRefused("the delivery is more than five minutes old")
-    expected = signature(secret, delivery.method, delivery.url, delivery.body, timestamp)
+    if abs(call.received_at.timestamp() * 1000 - int(timestamp)) > TOLERANCE_MS:
+        raise SignatureRefused("the call is more than five minutes old")
+    expected = signature(secret, call.method, call.url, call.body, timestamp)
     if not hmac.compare_digest(expected.encode(), given.encode()):
         raise SignatureRefused("X-HubSpot-Signature-v3 does not match")
 
 
-def translate(payload: Any, delivery: Delivery) -> list[dict[str, Any]]:
+def translate(payload: Any, call: WebhookCall) -> list[dict[str, Any]]:
     """One event per notification of the array. Raises Untranslatable."""
     notifications = payload if isinstance(payload, list) else [payload]
     return [_event(notification) for notification in notifications]

@@ -7,16 +7,16 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from services.ingest.connectors.delivery import Delivery, SignatureRefused, Untranslatable
+from services.ingest.connectors.webhook_call import SignatureRefused, Untranslatable, WebhookCall
 
 SOURCE = "standard"
 
 
-def verify(delivery: Delivery, secret: str) -> None:
+def verify(call: WebhookCall, secret: str) -> None:
     """Raises SignatureRefused."""
     webhook = Webhook(secret)
     try:
-        webhook.verify(delivery.body, dict(delivery.headers), json_parse=False)
+        webhook.verify(call.body, dict(call.headers), json_parse=False)
     # Malformed headers and bodies come out of the library as ValueErrors of several kinds.
     except (WebhookVerificationError, ValueError) as error:
         raise SignatureRefused(
@@ -24,13 +24,13 @@ def verify(delivery: Delivery, secret: str) -> None:
         ) from error
 
 
-def translate(payload: Any, delivery: Delivery) -> list[dict[str, Any]]:
+def translate(payload: Any, call: WebhookCall) -> list[dict[str, Any]]:
     """The one event of the body; its id is the webhook's. Raises Untranslatable."""
     if not isinstance(payload, dict) or not {"type", "timestamp", "data"} <= payload.keys():
         raise Untranslatable("the body is a JSON object with type, timestamp and data")
     event = {
         "specversion": "1.0",
-        "id": delivery.headers["webhook-id"],
+        "id": call.headers["webhook-id"],
         "source": SOURCE,
         "type": payload["type"],
         "time": payload["timestamp"],

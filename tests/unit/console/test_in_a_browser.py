@@ -143,6 +143,19 @@ def test_the_question_mark_lists_the_keys(open_page: Callable[..., Page]) -> Non
     expect(page.locator("#keys")).to_be_hidden()
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_no_tag_is_cut_off_beside_a_trend(
+    open_page: Callable[..., Page], services: FakeServices, width: int
+) -> None:
+    services.people[6] = (*services.people[6][:5], "down")
+    page = open_page(width=width)
+    tags = page.locator(".row-line:has(.trend) .tag")
+    assert {"Message en attente", "Brouillon prêt"} <= set(tags.all_inner_texts())
+    cut = "tags => tags.filter(tag => tag.parentElement.scrollWidth > tag.parentElement.clientWidth ||"
+    cut += " tag.getBoundingClientRect().right > tag.closest('.row-main').getBoundingClientRect().right)"
+    assert tags.evaluate_all(f"tags => ({cut})(tags).map(tag => tag.textContent)") == []
+
+
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, True)])
 def test_pages_are_accessible_and_fit_their_width(
     open_page: Callable[..., Page], width: int, dark: bool

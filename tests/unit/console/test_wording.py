@@ -10,10 +10,10 @@ from flask_babel import force_locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.console.answers import Draft, Event, Sentence
+from services.console.answers import Draft, Event, LeadRow, Sentence
 from services.console.composing import Gap, spans
 from services.console.timeline import tell
-from services.console.wording import chances, said
+from services.console.wording import chances, headline, lead_title, said, shortened, source_name
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 3, 12, 15, 30, tzinfo=PARIS)
@@ -79,6 +79,45 @@ def test_a_day_begins_at_midnight_of_the_time_zone() -> None:
 )
 def test_events_are_told_in_one_sentence(event_type: str, data: dict[str, object], words: str) -> None:
     assert tell(Event(source="s", id="1", type=event_type, occurred_at=NOW, data=data)).sentence == words
+
+
+@pytest.mark.parametrize(
+    ("known", "title"),
+    [
+        ({"name": "Léa", "company": "Eaux", "email": "e@example.fr"}, "Léa"),
+        ({"company": "Eaux", "email": "e@example.fr"}, "Eaux"),
+        ({"email": "e@example.fr"}, "e@example.fr"),
+        ({}, "Prospect 7927b2df"),
+    ],
+)
+def test_a_lead_is_called_by_the_strongest_thing_known(known: dict[str, str], title: str) -> None:
+    lead = LeadRow(lead_id="7927b2df-0000-4000-8000-000000000000", grade="A", **known)  # type: ignore[arg-type]
+    assert lead_title(lead) == title
+    assert (
+        headline({"A": 1, "open": 1}, lead, scored=True)
+        == f"1 personne à rappeler aujourd’hui\u00a0: {title}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("import:Leads", "fichier Leads"),
+        ("import:leads: 2025", "fichier leads: 2025"),
+        ("hubspot:123", "HubSpot"),
+        ("demo:fluveance", "démonstration"),
+        ("standard", "webhook"),
+        ("crm", "crm"),
+        ("salesforce:eu", "salesforce:eu"),
+    ],
+)
+def test_a_source_is_said_in_words_where_it_is_one_of_ours(source: str, words: str) -> None:
+    assert source_name(source) == words
+
+
+def test_a_hash_is_shown_by_its_beginning() -> None:
+    assert shortened("660737") == "660737"
+    assert shortened("row-" + "3f" * 16) == "row-3f3f3f3f3f3f3f3f…"
 
 
 def _draft(body: str, sentences: list[str], gaps: list[str]) -> Draft:

@@ -8,8 +8,10 @@ import pytest
 
 from deploy.demo import house
 from deploy.demo.company import history, live, lives
-from deploy.demo.messages import intents
+from deploy.demo.messages import templates
+from deploy.local import settings_report
 from shared.contracts.events import OUTCOMES, event_key, parse_time, validate_event
+from shared.contracts.identifiers import normalise_email
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -121,4 +123,9 @@ def test_the_day_comes_fast_for_a_minute_then_slowly(today: list[dict[str, Any]]
 
 
 def test_there_are_at_least_twelve_intents() -> None:
-    assert len(intents()) >= 12
+    assert len(templates()) >= 12
+
+
+def test_its_own_settings_exist_and_replies_have_a_sender() -> None:
+    assert house.SETTINGS.keys() <= settings_report.fields().keys()
+    assert normalise_email(house.SETTINGS["REPLY_SENDER"]) == house.SETTINGS["REPLY_SENDER"]

@@ -1,6 +1,5 @@
-"""Streaming: batches, patience, and a second run that changes nothing."""
+"""Streaming: the year in batches, the day at its pace, and a second run that changes nothing."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,121 +7,75 @@ import httpx
 import orjson
 import pytest
 
-from deploy.demo.stream import MAX_ATTEMPTS, MAX_WAIT_S, IngestRefused, Streamed, remembered_now, stream
+from deploy.demo.stream import Streamed, remembered_now, stream
+from shared.posting import PostingFailed
 
 LONG_AGO = datetime(2026, 1, 5, 12, tzinfo=UTC)
+LEADS = 60
 
 
 class Ingest:
-    """Takes everything, remembers each body, answers what the test put in front."""
+    """Takes everything and remembers each line; `rejected` is what it says of the first request."""
 
-    def __init__(self, *first: httpx.Response) -> None:
-        self.first = list(first)
-        self.requests: list[httpx.Request] = []
-        self.seen: set[bytes] = set()
+    def __init__(self, rejected: tuple[dict[str, object], ...] = ()) -> None:
+        self.rejected = list(rejected)
+        self.requests: list[list[bytes]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        if self.first:
-            return self.first.pop(0)
         lines = request.content.split(b"\n")
-        duplicates = sum(line in self.seen for line in lines)
-        self.seen.update(lines)
-        taken = {"accepted": len(lines) - duplicates, "duplicates": duplicates, "rejected": []}
-        return httpx.Response(202, json=taken)
+        self.requests.append(lines)
+        rejected, self.rejected = self.rejected, []
+        return httpx.Response(202, json={"accepted": len(lines) - len(rejected), "rejected": rejected})
+
+    @property
+    def lines(self) -> list[bytes]:
+        return [line for lines in self.requests for line in lines]
 
 
-def _stream(
-    ingest: Callable[[httpx.Request], httpx.Response], now: datetime = LONG_AGO, leads: int = 60
+def streamed(
+    ingest: Ingest, now: datetime = LONG_AGO
 ) -> tuple[Streamed, list[float], list[tuple[str, int, int]]]:
     waits: list[float] = []
-    seen: list[tuple[str, int, int]] = []
-    streamed = stream(
-        "http://127.0.0.1:1",
-        "key",
-        now=now,
-        leads=leads,
-        transport=httpx.MockTransport(ingest),
-        sleep=waits.append,
-        progress=lambda *step: seen.append(step),
-    )
-    return streamed, waits, seen
+    steps: list[tuple[str, int, int]] = []
+    with httpx.Client(base_url="http://ingest", transport=httpx.MockTransport(ingest)) as client:
+        done = stream(
+            client,
+            now=now,
+            leads=LEADS,
+            sleep=waits.append,
+            progress=lambda *step: steps.append(step),
+        )
+    return done, waits, steps
 
 
-def test_history_goes_in_batches_then_the_day_one_by_one_with_the_key() -> None:
+def test_history_goes_in_batches_then_the_day_one_by_one() -> None:
     ingest = Ingest()
-    streamed, waits, steps = _stream(ingest)
-    kinds = [request.headers["Content-Type"] for request in ingest.requests]
-    batches = kinds.count("application/x-ndjson")
-    assert batches == -(-streamed.history // 500)
-    assert kinds[batches:] == ["application/cloudevents+json"] * streamed.live
-    assert {request.headers["Authorization"] for request in ingest.requests} == {"Bearer key"}
-    assert {request.url.path for request in ingest.requests} == {"/v1/events"}
-    assert len(ingest.seen) == streamed.history + streamed.live
-    assert steps[-1] == ("live", streamed.live, streamed.live)
-    assert ("history", streamed.history, streamed.history) in steps
+    done, waits, steps = streamed(ingest)
+    batches = -(-done.history // 500)
+    assert [len(lines) for lines in ingest.requests[batches:]] == [1] * done.live
+    assert all(orjson.loads(line)["declaredhistory"] for line in ingest.lines[: done.history])
+    assert len(set(ingest.lines)) == done.history + done.live
+    assert ("history", done.history, done.history) in steps
+    assert steps[-1] == ("live", done.live, done.live)
     assert waits == []
 
 
 def test_a_second_run_posts_the_same_events() -> None:
-    ingest = Ingest()
-    first, _, _ = _stream(ingest)
-    second, _, _ = _stream(ingest)
-    assert first.duplicates == 0
-    assert second.duplicates == second.history + second.live == first.history + first.live
+    first, second = Ingest(), Ingest()
+    streamed(first)
+    streamed(second)
+    assert first.lines == second.lines
 
 
 def test_the_day_is_paced_when_it_is_today() -> None:
-    _, waits, _ = _stream(Ingest(), now=datetime.now(UTC) - timedelta(seconds=1))
+    _, waits, _ = streamed(Ingest(), now=datetime.now(UTC) - timedelta(seconds=1))
     assert len(waits) == 210
     assert all(0 < wait < 5.1 for wait in waits)
 
 
-def test_a_busy_or_absent_ingest_is_waited_for_as_it_asks_within_bounds() -> None:
-    first = [
-        httpx.Response(503, headers={"Retry-After": "3"}),
-        httpx.Response(503, headers={"Retry-After": "9999"}),
-        httpx.Response(503),
-    ]
-    ingest = Ingest(*first)
-    refused_once = iter([True])
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        if next(refused_once, False):
-            raise httpx.ConnectError("refused")
-        return ingest(request)
-
-    _, waits, _ = _stream(answer)
-    assert waits == [1.0, 3.0, MAX_WAIT_S, 1.0]
-
-
-def test_an_ingest_that_never_takes_anything_is_given_up() -> None:
-    ingest = Ingest(*[httpx.Response(503) for _ in range(100)])
-    with pytest.raises(IngestRefused, match="30 attempts"):
-        _stream(ingest)
-    assert len(ingest.requests) == MAX_ATTEMPTS
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (httpx.Response(401, text="unknown key"), "401: unknown key"),
-        (
-            httpx.Response(202, json={"accepted": 1, "rejected": [{"index": 0, "id": "x", "error": "no"}]}),
-            "rejected 1",
-        ),
-    ],
-)
-def test_a_refusal_stops_the_stream_and_says_so(answer: httpx.Response, said: str) -> None:
-    with pytest.raises(IngestRefused, match=said):
-        _stream(Ingest(answer))
-
-
-def test_the_body_is_one_event_a_line() -> None:
-    ingest = Ingest()
-    _stream(ingest)
-    for line in ingest.requests[0].content.split(b"\n"):
-        assert orjson.loads(line)["declaredhistory"] is True
+def test_a_rejected_event_stops_the_stream_and_says_why() -> None:
+    with pytest.raises(PostingFailed, match="rejected 1 events, the first: type: not known"):
+        streamed(Ingest(({"index": 0, "id": "x", "error": "type: not known"},)))
 
 
 def test_the_demonstrations_present_is_kept_between_runs(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import take_data_dir
+from deploy.cli import take_data_dir
 
 HEAVY = ("psycopg", "kafka", "numpy", "xgboost", "sklearn", "torch", "flask", "httpx", "supervisor")
 
@@ -16,7 +16,7 @@ HEAVY = ("psycopg", "kafka", "numpy", "xgboost", "sklearn", "torch", "flask", "h
 def eclaireur(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "COLUMNS": "100"}
     return subprocess.run(
-        [sys.executable, "-m", "services.cli", *arguments],
+        [sys.executable, "-m", "deploy.cli", *arguments],
         capture_output=True, text=True, check=False, env=environment, cwd=Path(__file__).parents[3],
     )  # fmt: skip
 
@@ -32,7 +32,7 @@ def test_data_dir_is_taken_wherever_it_stands() -> None:
 def test_help_lists_the_commands_and_imports_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['eclaireur', '--help']\n"
-        "from services.cli import main\n"
+        "from deploy.cli import main\n"
         "try: main()\n"
         f"finally: print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )

@@ -5,36 +5,36 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import doctor, kafka_jars
+from deploy.local import checks, kafka_jars
 from deploy.local.process import LocalError, free_ports, socket_folder
 from deploy.processes import SERVERS, Server, gunicorn_command
 
 
 def test_old_python_fails_with_a_remedy() -> None:
-    assert doctor.python_version((3, 11, 0)).status == "ok"
-    old = doctor.python_version((3, 10, 14))
+    assert checks.python_version((3, 11, 0)).status == "ok"
+    old = checks.python_version((3, 10, 14))
     assert (old.status, old.detail) == ("fail", "3.10.14 is too old")
     assert "3.11" in old.remedy
 
 
 def test_full_disk_fails() -> None:
-    assert doctor.disk_space(2_000_000_000, Path("/d")).status == "ok"
-    assert doctor.disk_space(1_999_999_999, Path("/d")).status == "fail"
+    assert checks.disk_space(2_000_000_000, Path("/d")).status == "ok"
+    assert checks.disk_space(1_999_999_999, Path("/d")).status == "fail"
 
 
 def test_little_memory_only_warns() -> None:
-    assert doctor.memory(1_000_000_000).status == "warn"
+    assert checks.memory(1_000_000_000).status == "warn"
 
 
 def test_unknown_system_fails() -> None:
-    assert doctor.operating_system("Windows", "AMD64").status == "fail"
-    assert doctor.operating_system("Linux", "aarch64").status == "ok"
+    assert checks.operating_system("Windows", "AMD64").status == "fail"
+    assert checks.operating_system("Linux", "aarch64").status == "ok"
 
 
 def test_taken_port_names_the_port_its_owner_and_the_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        check = doctor.port(SERVERS["ingest"], {"INGEST_PORT": str(number)})
+        check = checks.port(SERVERS["ingest"], {"INGEST_PORT": str(number)})
     assert check.status == "fail"
     assert str(number) in check.detail
     assert "taken by" in check.detail
@@ -42,20 +42,20 @@ def test_taken_port_names_the_port_its_owner_and_the_setting() -> None:
 
 
 def test_malformed_port_fails_with_its_setting() -> None:
-    assert "INGEST_PORT=http is no number" in doctor.port(SERVERS["ingest"], {"INGEST_PORT": "http"}).detail
+    assert "INGEST_PORT=http is no number" in checks.port(SERVERS["ingest"], {"INGEST_PORT": "http"}).detail
 
 
 def test_model_that_does_not_speak_the_companys_language_warns() -> None:
-    check = doctor.embedding_model("packaged", "en")
+    check = checks.embedding_model("packaged", "en")
     assert check.status == "warn"
     assert "not made for fr" in check.detail
     assert "EMBEDDING_MODEL" in check.remedy
-    assert doctor.embedding_model("/models/multilingual", "fr, EN").status == "ok"
+    assert checks.embedding_model("/models/multilingual", "fr, EN").status == "ok"
 
 
 def test_failures_are_told_with_their_remedies() -> None:
-    checks = [doctor.Check("Disk", "ok", "fine"), doctor.Check("Port", "fail", "taken", "take another")]
-    assert doctor.failures(checks) == "Port: taken - take another"
+    found = [checks.Check("Disk", "ok", "fine"), checks.Check("Port", "fail", "taken", "take another")]
+    assert checks.failures(found) == "Port: taken - take another"
 
 
 def test_free_ports_are_different_and_free() -> None:

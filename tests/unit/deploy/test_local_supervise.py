@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local import leftovers
+from deploy.local import lock
 from deploy.local.installation import Installation
 from deploy.local.supervise import Program, configuration, service_programs
 from deploy.processes import SERVERS, WORKERS
@@ -59,7 +59,7 @@ def test_a_process_that_only_inherited_the_number_is_left_alone(tmp_path: Path) 
     file = tmp_path / "kafka.pid"
     file.write_text(f"{os.getpid()}\n")
     os.utime(file, (1_000_000_000, 1_000_000_000))
-    assert leftovers.running(tmp_path) == []
+    assert lock.left_over(tmp_path) == []
 
 
 def test_a_left_over_process_is_stopped_and_its_file_removed(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_left_over_process_is_stopped_and_its_file_removed(tmp_path: Path) -> 
     (tmp_path / "gone.pid").write_text("999999999\n")
     (tmp_path / "torn.pid").write_text("")
     try:
-        assert leftovers.stop(tmp_path, timeout_s=10) == [process.pid]
+        assert lock.stop_left_over(tmp_path, timeout_s=10) == [process.pid]
         assert not psutil.pid_exists(process.pid)
         assert list(tmp_path.iterdir()) == []
     finally:

@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from services.ingest.connectors import CONNECTORS, hubspot, standard
-from services.ingest.connectors.delivery import Delivery, SignatureRefused, Untranslatable
+from services.ingest.connectors.webhook_call import SignatureRefused, Untranslatable, WebhookCall
 from shared.contracts.events import validate_event
 
 DATA = Path(__file__).parents[4] / "shared" / "data" / "webhooks"
@@ -18,19 +18,19 @@ NOW = datetime.now(UTC)
 SECRET = "whsec_" + base64.b64encode(b"0" * 32).decode()
 
 
-def delivery(
+def webhook_call(
     body: bytes = b"[]", url: str = "https://crm.example.fr/v1/webhooks/hubspot", **headers: str
-) -> Delivery:
-    return Delivery(
+) -> WebhookCall:
+    return WebhookCall(
         "POST", url, {name.replace("_", "-"): value for name, value in headers.items()}, body, NOW
     )
 
 
 def signed_by_hubspot(
     body: bytes, secret: str, at: datetime, url: str = "https://crm.example.fr/v1"
-) -> Delivery:
+) -> WebhookCall:
     timestamp = str(int(at.timestamp() * 1000))
-    return delivery(
+    return webhook_call(
         body,
         url,
         x_hubspot_request_timestamp=timestamp,
@@ -58,7 +58,7 @@ def test_hubspot_signs_its_query_with_some_escapes_decoded() -> None:
     assert hubspot.signed_uri("https://x.fr/a%3Ab?c=%3a%2F%20%26") == "https://x.fr/a%3Ab?c=:/%20%26"
 
 
-def test_a_fresh_hubspot_delivery_is_accepted() -> None:
+def test_a_fresh_hubspot_call_is_accepted() -> None:
     hubspot.verify(signed_by_hubspot(b"[]", "secret", NOW), "secret")
 
 
@@ -67,12 +67,14 @@ def test_a_fresh_hubspot_delivery_is_accepted() -> None:
     [
         signed_by_hubspot(b"[]", "another", NOW),
         signed_by_hubspot(b"[]", "secret", datetime(2026, 1, 1, tzinfo=UTC)),
-        delivery(),
-        delivery(x_hubspot_request_timestamp="²", x_hubspot_signature_v3="é"),
-        delivery(x_hubspot_request_timestamp=str(int(NOW.timestamp() * 1000)), x_hubspot_signature_v3="é"),
+        webhook_call(),
+        webhook_call(x_hubspot_request_timestamp="²", x_hubspot_signature_v3="é"),
+        webhook_call(
+            x_hubspot_request_timestamp=str(int(NOW.timestamp() * 1000)), x_hubspot_signature_v3="é"
+        ),
     ],
 )
-def test_a_forged_stale_or_unsigned_hubspot_delivery_is_refused(bad: Delivery) -> None:
+def test_a_forged_stale_or_unsigned_hubspot_call_is_refused(bad: WebhookCall) -> None:
     with pytest.raises(SignatureRefused):
         hubspot.verify(bad, "secret")
 
@@ -94,7 +96,7 @@ NOTIFICATION: dict[str, Any] = {
 def test_hubspot_notifications_become_valid_events() -> None:
     creation = {**NOTIFICATION, "subscriptionType": "contact.creation"}
     stage = {**NOTIFICATION, "propertyName": "lifecyclestage", "propertyValue": "opportunity"}
-    events = hubspot.translate([creation, NOTIFICATION, stage], delivery())
+    events = hubspot.translate([creation, NOTIFICATION, stage], webhook_call())
     for event in events:
         validate_event(event)
     assert [event["type"] for event in events] == [
@@ -108,7 +110,7 @@ def test_hubspot_notifications_become_valid_events() -> None:
 
 def test_hubspot_retry_has_the_same_event_id() -> None:
     (first,), (again,) = (
-        hubspot.translate([{**NOTIFICATION, "attemptNumber": attempt}], delivery()) for attempt in (0, 3)
+        hubspot.translate([{**NOTIFICATION, "attemptNumber": attempt}], webhook_call()) for attempt in (0, 3)
     )
     assert first["id"] == again["id"]
 
@@ -119,17 +121,17 @@ def test_hubspot_retry_has_the_same_event_id() -> None:
 )
 def test_what_is_no_notification_is_untranslatable(payload: Any) -> None:
     with pytest.raises(Untranslatable):
-        hubspot.translate(payload, delivery())
+        hubspot.translate(payload, webhook_call())
 
 
 def test_a_subscription_not_handled_yet_is_untranslatable() -> None:
     with pytest.raises(Untranslatable, match=r"deal\.creation"):
-        hubspot.translate([{**NOTIFICATION, "subscriptionType": "deal.creation"}], delivery())
+        hubspot.translate([{**NOTIFICATION, "subscriptionType": "deal.creation"}], webhook_call())
 
 
-def signed_standard(body: bytes, secret: str = SECRET, webhook_id: str = "msg_1") -> Delivery:
+def signed_standard(body: bytes, secret: str = SECRET, webhook_id: str = "msg_1") -> WebhookCall:
     signature = Webhook(secret).sign(webhook_id, NOW, body.decode())
-    return delivery(
+    return webhook_call(
         body,
         webhook_id=webhook_id,
         webhook_timestamp=str(int(NOW.timestamp())),
@@ -167,7 +169,7 @@ def test_a_malformed_or_stale_standard_webhook_is_refused_never_an_error(
     headers: dict[str, str], body: bytes
 ) -> None:
     with pytest.raises(SignatureRefused):
-        standard.verify(delivery(body, **headers), SECRET)
+        standard.verify(webhook_call(body, **headers), SECRET)
 
 
 def test_each_connector_is_a_vendor_the_readme_names() -> None:

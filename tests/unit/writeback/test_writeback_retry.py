@@ -1,10 +1,6 @@
-from datetime import UTC, datetime
-
 import pytest
 
-from services.writeback.retry import Answer, Pace, Verdict, read_retry_after
-
-NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
+from services.writeback.retry import Answer, Pace, Verdict
 
 
 @pytest.mark.parametrize(
@@ -37,22 +33,3 @@ def test_the_wait_doubles_up_to_the_longest_with_half_of_it_random() -> None:
 
 def test_the_wait_is_never_shorter_than_asked_for() -> None:
     assert Pace(first_delay_s=4).delay_s(1, Answer(503, retry_after_s=600), 0.9) == 600
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("120", 120),
-        (" 0 ", 0),
-        ("Sat, 14 Mar 2026 09:27:53 GMT", 60),
-        ("Sat, 14 Mar 2026 09:27:53 -0000", 60),
-        ("Sat, 14 Mar 2026 09:00:00 GMT", 0),
-        ("9" * 400, 86_400),
-        ("soon", None),
-        ("-5", None),
-        ("", None),
-    ],
-)
-def test_retry_after_is_read_in_both_forms_and_bounded(header: str | None, seconds: float | None) -> None:
-    assert read_retry_after(header, NOW) == seconds

@@ -6,15 +6,15 @@ from datetime import datetime
 
 
 class SignatureRefused(Exception):
-    """The delivery is forged, stale or unsigned."""
+    """The call is forged, stale or unsigned."""
 
 
 class Untranslatable(Exception):
-    """The delivery is authentic but says nothing that the contract knows; it is kept raw."""
+    """The call is authentic but says nothing that the contract knows; it is kept raw."""
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class WebhookCall:
     """`url` is the public address the vendor called, query included; header names are in lower case."""
 
     method: str

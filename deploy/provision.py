@@ -1,6 +1,5 @@
 """What an installation needs in its database and its broker before a service can start."""
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,14 +7,21 @@ import psycopg
 
 import services
 import shared
-from deploy.local.installation import CLI_KEY_SCOPES, Installation, write_private
-from deploy.local.process import LocalError
 from shared.auth import store
 from shared.contracts.topics import TOPICS
+from shared.errors import UserError
 from shared.kafka.admin import create_topics
 from shared.postgres import connect, migrate
 
 ADMINISTRATOR = "admin@localhost"
+CLI_KEY_SCOPES = [
+    "events:write", "events:history", "rejected:read", "status:read", "leads:read", "score:run",
+    "models:read", "models:write", "drafts:read", "knowledge:read", "knowledge:write", "deliveries:read",
+]  # fmt: skip
+
+
+class OtherKind(UserError):
+    """The database holds data of the other kind: what is real and what is invented never meet."""
 
 
 def migration_folders() -> list[tuple[str, Path]]:
@@ -39,7 +45,7 @@ def make_topics(bootstrap: str, prefix: str) -> list[str]:
 
 
 def claim_database(url: str, kind: str) -> None:
-    """Mark the database as one of `real` or `demo` data. Raises LocalError when it is of the other kind."""
+    """Mark the database as one of `real` or `demo` data. Raises OtherKind."""
     with psycopg.connect(url) as connection:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS public.eclaireur_installation"
@@ -50,7 +56,7 @@ def claim_database(url: str, kind: str) -> None:
         )
         row = connection.execute("SELECT kind FROM public.eclaireur_installation").fetchone()
     if row and row[0] != kind:
-        raise LocalError(
+        raise OtherKind(
             f"this database holds {row[0]} data, not {kind} data: set DATABASE_URL to another one"
         )
 
@@ -68,7 +74,7 @@ def first_administrator(url: str) -> Administrator | None:
     with connect(url, schema=store.SCHEMA) as connection:
         if store.has_people(connection):
             return None
-        administrator = Administrator(ADMINISTRATOR, secrets.token_urlsafe(12))
+        administrator = Administrator(ADMINISTRATOR, store.new_password())
         store.create_person(
             connection,
             email=administrator.email,
@@ -79,15 +85,11 @@ def first_administrator(url: str) -> Administrator | None:
     return administrator
 
 
-def cli_key(url: str, installation: Installation) -> str:
-    """The API key of this installation's own command line, made when the database knows none."""
-    file = installation.cli_key_file
+def command_line_key(url: str, kept: str | None) -> str:
+    """The command line's own API key: the one `kept` while the database knows it, else a new one."""
     with connect(url, schema=store.SCHEMA) as connection:
-        if file.exists():
-            token = file.read_text(encoding="utf-8").strip()
-            key = store.key_by_hash(connection, store.token_hash(token))
+        if kept:
+            key = store.key_by_hash(connection, store.token_hash(kept))
             if key is not None and key.scopes >= set(CLI_KEY_SCOPES):
-                return token
-        token = store.create_key(connection, name="command line", scopes=CLI_KEY_SCOPES)
-    write_private(file, token)
-    return token
+                return kept
+        return store.create_key(connection, name="command line", scopes=CLI_KEY_SCOPES)

@@ -29,9 +29,7 @@ def service_commands() -> dict[str, Any]:
     for module in pkgutil.iter_modules(services.__path__):
         name = f"services.{module.name}.cli"
         if module.ispkg and importlib.util.find_spec(name):
-            commands = getattr(importlib.import_module(name), "app", None)
-            if commands is not None:
-                found |= typer.main.get_group(commands).commands
+            found |= typer.main.get_group(importlib.import_module(name).app).commands
     return found
 
 
@@ -86,7 +84,7 @@ def status(as_json: AsJson = False) -> None:
 @app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is wrong on this machine, how to mend it, and where each setting comes from."""
-    from deploy.local.examination import examine, show
+    from deploy.local.doctor import examine, show
 
     caller = dict(os.environ)
     _use_installation()
@@ -101,14 +99,14 @@ def doctor(as_json: AsJson = False) -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database's schemas and the broker's topics up to date."""
-    from deploy.local import schema
+    from deploy import provision
 
     url = _needed("DATABASE_URL")
-    schema.claim_database(url, "demo" if os.environ.get("DEMO") == "1" else "real")
-    done = schema.migrate_all(url)
+    provision.claim_database(url, "demo" if os.environ.get("DEMO") == "1" else "real")
+    done = provision.migrate_all(url)
     bootstrap = _setting("KAFKA_BOOTSTRAP_SERVERS")
     if bootstrap:
-        done += schema.make_topics(bootstrap, os.environ.get("TOPIC_PREFIX", ""))
+        done += provision.make_topics(bootstrap, os.environ.get("TOPIC_PREFIX", ""))
     print("\n".join(done) or "Everything is up to date.")
 
 
@@ -140,14 +138,12 @@ def add_person(
     role: Annotated[str, typer.Option(help="admin, marketing, rep or integrator")] = "rep",
 ) -> None:
     """Let a person sign in; prints the password, this once."""
-    import secrets
-
     from psycopg.errors import UniqueViolation
 
     from shared.auth import store
     from shared.postgres import connect
 
-    password = secrets.token_urlsafe(12)
+    password = store.new_password()
     try:
         with connect(_needed("DATABASE_URL"), schema=store.SCHEMA) as connection:
             store.create_person(connection, email=email, name=name, role=role, password=password)
@@ -155,6 +151,19 @@ def add_person(
         _wrong_use(str(error))
     except UniqueViolation:
         _fail(f"{email} can already sign in")
+    print(password)
+
+
+@people.command("password")
+def replace_password(email: Annotated[str, typer.Option(help="Whose.")]) -> None:
+    """Replace a lost password; prints the new one, this once."""
+    from shared.auth import store
+    from shared.postgres import connect
+
+    password = store.new_password()
+    with connect(_needed("DATABASE_URL"), schema=store.SCHEMA) as connection:
+        if not store.set_password(connection, email, password):
+            _fail(f"nobody signs in as {email}: add them with `eclaireur user add`")
     print(password)
 
 

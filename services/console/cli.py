@@ -1,3 +1,0 @@
-"""The console adds no command."""
-
-app = None
