@@ -6,9 +6,9 @@ from services.scoring import store
 from services.scoring.api import create_blueprint
 from services.scoring.settings import ScoringSettings
 from shared import logs
-from shared.auth.store import SCHEMA as AUTH_SCHEMA
-from shared.auth.verify import PersonTokens, Verifier
+from shared.auth.verify import connect_verifier
 from shared.http import create_api
+from shared.kafka.admin import LogEnds
 from shared.postgres import answers, connect_pool
 from shared.settings import load
 
@@ -17,10 +17,10 @@ def create_app(settings: ScoringSettings | None = None) -> Flask:
     settings = settings or load(ScoringSettings)
     logs.configure("scoring", settings.log_level)
     pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=8)
-    auth_pool = connect_pool(settings.database_url, schema=AUTH_SCHEMA, max_size=2)
-    verifier = Verifier(auth_pool, PersonTokens(settings.token_secret.get_secret_value()))
+    verifier, auth_pool = connect_verifier(settings.database_url, settings.token_secret.get_secret_value())
     app = create_api(
         "scoring", verifier, ready={"postgres": lambda: answers(pool)}, resources=[pool, auth_pool]
     )
-    app.register_api(create_blueprint(pool, settings))
+    log_ends = LogEnds(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
+    app.register_api(create_blueprint(pool, log_ends, settings.topic_prefix))
     return app

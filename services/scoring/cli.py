@@ -82,31 +82,19 @@ def evaluate(
     """Say how well models would rank the leads of a file, on rows they did not see. Stores nothing."""
     import orjson
 
-    from services.scoring.evaluate import EvaluationRefused, evaluate_file
-    from services.scoring.fit import NotEnoughOutcomes, NoUsableFeature
+    from services.scoring.learning.evaluate import evaluate_file
     from shared.progress import shown_progress
-    from shared.tabular import TableError
 
-    try:
-        with shown_progress("Evaluating", total=100) as advance:
-            shown = 0
+    with shown_progress("Evaluating", total=100) as advance:
+        shown = 0
 
-            def progress(done: int, total: int) -> None:
-                nonlocal shown
-                advance(100 * done // total - shown)
-                shown = 100 * done // total
+        def progress(done: int, total: int) -> None:
+            nonlocal shown
+            advance(100 * done // total - shown)
+            shown = 100 * done // total
 
-            result = evaluate_file(
-                file,
-                label,
-                positive,
-                [name.strip() for name in exclude.split(",") if name.strip()],
-                seed=seed,
-                progress=progress,
-            )
-    except (TableError, EvaluationRefused, NotEnoughOutcomes, NoUsableFeature) as error:
-        typer.echo(f"eclaireur: {error}", err=True)
-        raise typer.Exit(1) from None
+        excluded = [name.strip() for name in exclude.split(",") if name.strip()]
+        result = evaluate_file(file, label, positive, excluded, seed=seed, progress=progress)
     if as_json:
         typer.echo(orjson.dumps(result).decode())
         return

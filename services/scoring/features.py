@@ -1,10 +1,12 @@
 """From what is known of a lead to what a model reads. Pure; the same code trains and serves."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from services.scoring.state import LeadState, Scalar, microseconds
 
-Snapshot = dict[str, float | int | str | bool | None]
+Features = Mapping[str, Scalar]
+"""What a model reads of a lead: flat, by name. An absent feature is not known."""
 
 DAY_US = 86_400_000_000
 WINDOWS_DAYS = (1, 7, 30, 90)
@@ -49,18 +51,18 @@ def _text(value: Scalar) -> str:
     return value if isinstance(value, str) else ""
 
 
-def features(state: LeadState, as_of: datetime) -> Snapshot:
-    """The snapshot of `state` as seen at `as_of`.
+def features(state: LeadState, as_of: datetime) -> Features:
+    """Those of `state` as seen at `as_of`.
 
     Names: ``attribute.<name>``, ``stage``, ``source_channel``, ``language``, ``amount``, ``has_*``,
     ``free_mail``, ``days_since_first|last``, ``message_waiting_days`` and, for each activity,
     ``activity.<name>.count``, ``.count_<n>d`` (the last n UTC days, today included) and ``.days_since_last``.
-    The outcome is never one of them. Absent means not known.
+    The outcome is never one of them.
     """
     now_us = microseconds(as_of)
     today = as_of.astimezone(UTC).toordinal()
     email = _text(state.value("email"))
-    snapshot: Snapshot = {
+    found: dict[str, Scalar] = {
         "has_email": bool(email),
         "has_phone": bool(state.value("phone")),
         "has_company": bool(state.value("company")),
@@ -68,18 +70,20 @@ def features(state: LeadState, as_of: datetime) -> Snapshot:
         "days_since_last": _days_between(state.last, now_us),
     }
     if email:
-        snapshot["free_mail"] = email.rpartition("@")[2].lower() in FREE_MAIL
-    for register, (value, _stamp) in state.registers.items():
-        named = register in {"stage", "source_channel", "language", "amount"}
-        if value is not None and (named or register.startswith("attribute.")):
-            snapshot[register] = value
+        found["free_mail"] = email.rpartition("@")[2].lower() in FREE_MAIL
+    for name in ("stage", "source_channel", "language", "amount"):
+        if (value := state.value(name)) is not None:
+            found[name] = value
+    for name, value in state.attributes().items():
+        if value is not None:
+            found[f"attribute.{name}"] = value
     for name, activity in state.activities.items():
-        snapshot[f"activity.{name}.count"] = sum(activity.days.values())
+        found[f"activity.{name}.count"] = sum(activity.days.values())
         for window in WINDOWS_DAYS:
-            snapshot[f"activity.{name}.count_{window}d"] = sum(
+            found[f"activity.{name}.count_{window}d"] = sum(
                 n for day, n in activity.days.items() if day > today - window
             )
-        snapshot[f"activity.{name}.days_since_last"] = _days_between(activity.last, now_us)
+        found[f"activity.{name}.days_since_last"] = _days_between(activity.last, now_us)
     if state.message_waiting:
-        snapshot["message_waiting_days"] = _days_between(state.activities["message_received"].last, now_us)
-    return snapshot
+        found["message_waiting_days"] = _days_between(state.activities["message_received"].last, now_us)
+    return found

@@ -18,6 +18,7 @@ from shared.records import Record
 class Intake:
     """A valid event, its deduplication key and the identifiers of its lead, strongest first."""
 
+    record: Record
     event: Event
     received_at: datetime
     history: bool
@@ -45,6 +46,7 @@ def read(record: Record) -> Intake:
     received_at = parse_time(valid["receivedat"])
     history = valid.get("declaredhistory") is True
     return Intake(
+        record=record,
         event=Event(
             source=valid["source"],
             id=valid["id"],

@@ -4,20 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from services.scoring.calibration import Vector
 from services.scoring.columns import Columns, Matrix
 
-PENALTY = 1.0  # scikit-learn's C, on standardised columns
-_DIGITS = 9  # rounding hides the last bits, in which two machines' linear algebra differ
-_SMALLEST = 1e-6  # below this, a number does not vary
 _ARRAYS = ("centres", "scales", "low", "high", "weights", "means")
 
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """Each feature spreads over some columns of a design matrix (see `_design`).
+    """Each feature spreads over some columns of a design matrix (see `design`).
 
     `centres` and `scales` standardise the numbers, `low` and `high` stop a value from being extrapolated
     beyond what training saw; all four have one entry per feature, of use for numbers only. `weights` and
@@ -35,11 +31,11 @@ class Logistic:
 
     def log_odds(self, matrix: Matrix) -> Vector:
         """Raw log-odds, one per row."""
-        return np.asarray(self._design(matrix) @ self.weights + self.intercept, dtype=np.float64)
+        return np.asarray(self.design(matrix) @ self.weights + self.intercept, dtype=np.float64)
 
     def contributions(self, matrix: Matrix) -> tuple[float, Vector]:
         """The base log-odds (a lead average in everything) and an (n, k) array of weight x (value - mean)."""
-        parts = (self._design(matrix) - self.means) * self.weights
+        parts = (self.design(matrix) - self.means) * self.weights
         starts = np.cumsum([0, *_widths(self.columns)[:-1]])
         return self.intercept + float(self.weights @ self.means), np.add.reduceat(parts, starts, axis=1)
 
@@ -55,61 +51,25 @@ class Logistic:
             raise ValueError("the coefficients do not fit the columns")
         return loaded
 
-    def _design(self, matrix: Matrix) -> Vector:
+    def design(self, matrix: Matrix) -> Vector:
         """Per number: the standardised value (0 when missing) and a missing mark. Per category: one mark per
         level and a missing mark."""
-        design = np.zeros((len(matrix), sum(_widths(self.columns))))
+        marks = np.zeros((len(matrix), sum(_widths(self.columns))))
         at = 0
         for index, column in enumerate(self.columns.kept):
             values = matrix[:, index].astype(np.float64)
             missing = np.isnan(values)
             if column.kind == "number":
                 bounded = np.clip(values, self.low[index], self.high[index])
-                design[:, at] = np.where(missing, 0.0, (bounded - self.centres[index]) / self.scales[index])
+                marks[:, at] = np.where(missing, 0.0, (bounded - self.centres[index]) / self.scales[index])
                 at += 1
             else:
                 rows = np.flatnonzero(~missing)
-                design[rows, at + values[rows].astype(np.intp)] = 1.0
+                marks[rows, at + values[rows].astype(np.intp)] = 1.0
                 at += column.level_count
-            design[:, at] = missing
+            marks[:, at] = missing
             at += 1
-        return design
-
-
-def fit_logistic(columns: Columns, matrix: Matrix, labels: Vector) -> Logistic:
-    """Maximum likelihood with an L2 penalty, by Newton's method (exact, no seed)."""
-    low, high, centres, scales = np.array(
-        [
-            _spread(matrix[:, index].astype(np.float64)) if column.kind == "number" else (0.0, 0.0, 0.0, 1.0)
-            for index, column in enumerate(columns.kept)
-        ]
-    ).T.round(_DIGITS)
-    empty = np.zeros(0)
-    design = Logistic(columns, centres, scales, low, high, empty, empty, 0.0)._design(matrix)
-    fitted = LogisticRegression(C=PENALTY, solver="newton-cholesky", max_iter=200).fit(design, labels)
-    return Logistic(
-        columns, centres, scales, low, high,
-        weights=fitted.coef_[0].round(_DIGITS),
-        means=design.mean(axis=0).round(_DIGITS),
-        intercept=round(float(fitted.intercept_[0]), _DIGITS),
-    )  # fmt: skip
-
-
-def _spread(values: Vector) -> tuple[float, float, float, float]:
-    """Low, high, centre and scale of a number.
-
-    The bounds are the 1st and 99th percentiles, because counts and amounts have long tails and one lead with
-    500 visits would bend the line for all; a number nearly always the same keeps its extremes.
-    """
-    present = values[~np.isnan(values)]
-    if len(present) == 0:
-        return 0.0, 0.0, 0.0, 1.0
-    low, high = np.percentile(present, [1, 99])
-    if high - low < _SMALLEST:
-        low, high = present.min(), present.max()
-    bounded = np.clip(present, low, high)
-    scale = float(bounded.std())
-    return float(low), float(high), float(bounded.mean()), scale if scale > _SMALLEST else 1.0
+        return marks
 
 
 def _widths(columns: Columns) -> list[int]:

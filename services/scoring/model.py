@@ -12,9 +12,9 @@ from typing import Any, Literal, Protocol
 
 import orjson
 
-from services.scoring.boosting import BoostedTrees
 from services.scoring.calibration import Calibration, Vector, sigmoid
-from services.scoring.columns import Columns, Matrix, Snapshot, encode
+from services.scoring.columns import Columns, Matrix, encode
+from services.scoring.features import Features
 from services.scoring.logistic import Logistic
 
 FORMAT = "eclaireur-model/1"
@@ -60,9 +60,9 @@ class Scored:
     contributions: Mapping[str, float]
 
 
-def score(model: Model, snapshots: Sequence[Snapshot]) -> list[Scored]:
+def score(model: Model, leads: Sequence[Features]) -> list[Scored]:
     """Score leads, in the order given. Contributions are calibrated log-odds, one per feature."""
-    base, parts = model.predictor.contributions(encode(model.columns, snapshots))
+    base, parts = model.predictor.contributions(encode(model.columns, leads))
     base = model.calibration.slope * base + model.calibration.intercept
     parts = model.calibration.slope * parts
     log_odds = base + parts.sum(axis=1)
@@ -115,8 +115,15 @@ def from_bytes(data: bytes, expected_sha256: str) -> Model:
         ) from error
 
 
+def _load_trees(value: dict[str, Any], columns: Columns) -> Predictor:
+    # A house whose model is the simpler one never loads xgboost.
+    from services.scoring.trees import BoostedTrees  # noqa: PLC0415
+
+    return BoostedTrees.from_json(value, columns)
+
+
 _LOADERS: dict[Kind, Callable[[dict[str, Any], Columns], Predictor]] = {
-    "xgboost": BoostedTrees.from_json,
+    "xgboost": _load_trees,
     "logistic": Logistic.from_json,
 }
 

@@ -8,8 +8,9 @@ leads; never a lead's own text, so that no personal data leaves with a score.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from services.scoring.columns import Columns, Scalar, Snapshot, is_missing, level_of
-from services.scoring.model import Scored
+from services.scoring.columns import Columns, is_missing, level_of
+from services.scoring.features import Features
+from services.scoring.state import Scalar
 
 TINY = 0.02  # log-odds; half a percentage point at most
 # Beyond, what counts is the silence since: soon when it speaks against the lead, late when it speaks for it.
@@ -31,19 +32,19 @@ class Reason:
     contribution: float
 
 
-def explain(scored: Scored, snapshot: Snapshot, columns: Columns) -> list[Reason]:
+def explain(contributions: Mapping[str, float], features: Features, columns: Columns) -> list[Reason]:
     """Every reason, the strongest first; those below `TINY` are added up as one `other`, last.
 
-    base_log_odds + the sum of all contributions = log_odds.
+    `contributions` are a score's own, by feature; those of the reasons have the same sum.
     """
     themes: dict[str, dict[str, float]] = {}
-    for feature, contribution in scored.contributions.items():
+    for feature, contribution in contributions.items():
         themes.setdefault(_theme(feature), {})[feature] = contribution
     totals: dict[tuple[str, tuple[tuple[str, str | int | float], ...]], float] = {}
     rest = 0.0
-    for theme, contributions in themes.items():
-        total = sum(contributions.values())
-        said = None if abs(total) < TINY else _said(theme, contributions, total, snapshot, columns)
+    for theme, parts in themes.items():
+        total = sum(parts.values())
+        said = None if abs(total) < TINY else _said(theme, parts, total, features, columns)
         if said is None:
             rest += total
         else:
@@ -57,41 +58,36 @@ def explain(scored: Scored, snapshot: Snapshot, columns: Columns) -> list[Reason
     return reasons
 
 
-def top_reasons(scored: Scored, snapshot: Snapshot, columns: Columns, *, most: int = 3) -> list[Reason]:
-    """The strongest reasons, for or against; fewer when fewer count."""
-    return [reason for reason in explain(scored, snapshot, columns) if reason.code != OTHER][:most]
-
-
 def _theme(feature: str) -> str:
     """`activity.<name>` for the features of an activity, whose name may hold dots; else the feature."""
     return feature.rpartition(".")[0] if feature.startswith(_ACTIVITY) else feature
 
 
 def _said(
-    theme: str, contributions: Mapping[str, float], total: float, snapshot: Snapshot, columns: Columns
+    theme: str, contributions: Mapping[str, float], total: float, features: Features, columns: Columns
 ) -> tuple[str, Params] | None:
     if theme.startswith(_ACTIVITY):
-        return _activity(theme, contributions, total, snapshot)
+        return _activity(theme, contributions, total, features)
     if theme.startswith(_ATTRIBUTE):
         name = theme.removeprefix(_ATTRIBUTE)
-        return _field("attribute", {"attribute": name}, snapshot.get(theme), columns, theme)
+        return _field("attribute", {"attribute": name}, features.get(theme), columns, theme)
     if theme in _CATEGORIES:
-        return _field(_CATEGORIES[theme], {"field": theme}, snapshot.get(theme), columns, theme)
+        return _field(_CATEGORIES[theme], {"field": theme}, features.get(theme), columns, theme)
     say = _SAYINGS.get(theme)
-    return None if say is None else say(snapshot.get(theme))
+    return None if say is None else say(features.get(theme))
 
 
 def _activity(
-    theme: str, contributions: Mapping[str, float], total: float, snapshot: Snapshot
+    theme: str, contributions: Mapping[str, float], total: float, features: Features
 ) -> tuple[str, Params]:
     """What weighed most in the theme's direction: how long ago, or how many in which window."""
     name: Params = {"activity": theme.removeprefix(_ACTIVITY)}
-    count, last = _number(snapshot.get(f"{theme}.count")), _number(snapshot.get(f"{theme}.days_since_last"))
+    count, last = _number(features.get(f"{theme}.count")), _number(features.get(f"{theme}.days_since_last"))
     if not count:
         return "activity_none", name
     heaviest = max(contributions, key=lambda feature: contributions[feature] * (1 if total > 0 else -1))
     measure = heaviest.rpartition(".")[2]
-    in_window = _number(snapshot.get(heaviest))
+    in_window = _number(features.get(heaviest))
     if measure in _WINDOWS and in_window:
         return "activity_count", {**name, "count": round(in_window), "days": _WINDOWS[measure]}
     if measure == "count" or last is None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 
 import structlog
 
+from services.scoring import model_store
 from services.scoring.model import Model, ModelCorrupt, from_bytes
-from services.scoring.store import QUERIES
 from shared.postgres import Connection
 
 log = structlog.get_logger()
@@ -33,28 +34,30 @@ class Registry:
     def __init__(self) -> None:
         self._lock = Lock()
         self._model: Model | None = None
-        self._refused: str | None = None
+        self._refused: set[tuple[str, datetime]] = set()
 
     def published(self, connection: Connection) -> Published | None:
         """None when nothing was published yet: leads stay unscored."""
-        row = connection.execute(QUERIES["published_model"]).fetchone()
-        cuts = connection.execute(QUERIES["published_thresholds"]).fetchone()
-        if row is None or cuts is None:
+        newest_first = model_store.published_models(connection)
+        thresholds = model_store.published_thresholds(connection)
+        if not newest_first or thresholds is None:
             return None
-        model = self._loaded(connection, row["model_version"])
-        return Published(model, cuts["threshold_version"], cuts["cuts"]) if model else None
-
-    def _loaded(self, connection: Connection, version: str) -> Model | None:
         with self._lock:
-            if version not in (self._refused, self._model.version if self._model else None):
-                stored = connection.execute(QUERIES["model_artifact"], {"model_version": version}).fetchone()
-                try:
-                    if stored is None:
-                        raise ModelCorrupt("no file")
-                    self._model = from_bytes(stored["artifact"], stored["sha256"])
-                except ModelCorrupt:
-                    self._refused = version
-                    log.error(
-                        "model_refused", model=version, serving=self._model.version if self._model else None
-                    )
+            loading = (self._loaded(connection, version, at) for version, at in newest_first)
+            self._model = next(filter(None, loading), self._model)
+            return Published(self._model, *thresholds) if self._model else None
+
+    def _loaded(self, connection: Connection, version: str, published_at: datetime) -> Model | None:
+        if self._model and self._model.version == version:
             return self._model
+        if (version, published_at) in self._refused:
+            return None
+        stored = model_store.artifact(connection, version)
+        try:
+            if stored is None:
+                raise ModelCorrupt("no file")
+            return from_bytes(*stored)
+        except ModelCorrupt:
+            self._refused.add((version, published_at))
+            log.error("model_refused", model=version, serving=self._model.version if self._model else None)
+            return None

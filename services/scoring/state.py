@@ -36,6 +36,7 @@ ACTIVITIES = {
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROFILE = ("email", "phone", "name", "company")
+ATTRIBUTE, SUBJECT = "attribute.", "subject."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,21 @@ class LeadState:
         entry = self.registers.get(register)
         return entry[0] if entry else None
 
+    def attributes(self) -> dict[str, Scalar]:
+        """The company's own fields, by name."""
+        return self._named(ATTRIBUTE)
+
+    def subjects(self) -> dict[str, Scalar]:
+        """What each source calls the lead."""
+        return self._named(SUBJECT)
+
+    def _named(self, prefix: str) -> dict[str, Scalar]:
+        return {
+            register.removeprefix(prefix): value
+            for register, (value, _) in sorted(self.registers.items())
+            if register.startswith(prefix)
+        }
+
     @property
     def status(self) -> Status:
         return cast(Status, self.value("outcome") or "open")
@@ -117,7 +133,7 @@ def _describe(state: LeadState, lead: Mapping[str, Any], stamp: Stamp) -> None:
     for name, value in (lead.get("external_ids") or {}).items():
         _set(state, f"external_id.{name}", value, stamp)
     for name, value in (lead.get("attributes") or {}).items():
-        _set(state, f"attribute.{name}", value, stamp)
+        _set(state, f"{ATTRIBUTE}{name}", value, stamp)
 
 
 def is_outcome(event: Event) -> bool:
@@ -128,17 +144,18 @@ def fold(state: LeadState, event: Event) -> None:
     """Take `event` into `state`, in place.
 
     What an outcome says of the lead is not taken as a description of it: a field filled when the deal closed
-    would tell the model the answer.
+    would tell the model the answer. An erased lead stays erased and takes nothing in, whatever comes.
     """
     stamp = event.stamp
+    if state.status == "erased":
+        return
     state.known = max(state.known, microseconds(event.known_at))
+    if event.type == "crm.lead.erased":
+        _erase(state)
+        return
     state.last_stamp = max(state.last_stamp, stamp)
     if event.subject:
-        _set(state, f"subject.{event.source}", event.subject, stamp)
-    if event.type == "crm.lead.erased":
-        # Erased stays erased, whatever is older or newer.
-        state.registers["outcome"] = ("erased", (2**63, "", ""))
-        return
+        _set(state, f"{SUBJECT}{event.source}", event.subject, stamp)
     if event.type in OUTCOMES:
         _set(state, "outcome", OUTCOMES[event.type], stamp)
         return
@@ -157,6 +174,13 @@ def fold(state: LeadState, event: Event) -> None:
         _count(state, data["activity"], event)
     elif event.type in ACTIVITIES:
         _count(state, ACTIVITIES[event.type], event)
+
+
+def _erase(state: LeadState) -> None:
+    """Keep that the lead was erased, and when it was first, last and last known of."""
+    state.registers = {"outcome": ("erased", (0, "", ""))}
+    state.activities = {}
+    state.last_stamp = (0, "", "")
 
 
 def to_json(state: LeadState) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The scoring schema, one function per named query. Rows go in as one JSON document a statement."""
+"""Events, leads, snapshots and scores in Postgres. Rows go in as one JSON document a statement."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,14 +7,15 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from psycopg import Rollback
 
+from services.scoring.drafts import ShownDraft
 from services.scoring.intake import Intake
 from shared.contracts.identifiers import Identifier, value_hash
 from shared.postgres import Connection, load_queries
 
 SCHEMA = "scoring"
-DIRECTORY = Path(__file__).parent / "sql"
-QUERIES = load_queries(DIRECTORY / "queries.sql")
+_QUERIES = load_queries(Path(__file__).parent / "sql" / "queries.sql")
 Row = dict[str, Any]
 
 
@@ -24,16 +25,18 @@ def _rows(rows: Iterable[Mapping[str, Any]]) -> Mapping[str, str]:
 
 def _run(connection: Connection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        connection.execute(QUERIES[name], _rows(rows))
+        connection.execute(_QUERIES[name], _rows(rows))
 
 
 def take_new(connection: Connection, intakes: Sequence[Intake]) -> tuple[list[Intake], list[Intake]]:
-    """(those whose key is new, those whose key was taken with another body). Keys are taken at once."""
+    """(those whose key is new, those whose key was taken with another body). Keys are taken at once, and
+    so is the key of each conflict: one that comes again is not told again."""
+    if not intakes:
+        return [], []
     first: dict[bytes, Intake] = {}
     for intake in intakes:
         first.setdefault(intake.key_hash, intake)
-    rows = [{"key_hash": i.key_hash.hex(), "body_hash": i.body_hash.hex()} for i in first.values()]
-    taken = {r["key_hash"] for r in connection.execute(QUERIES["new_events"], _rows(rows)).fetchall()}
+    taken = _take_keys(connection, first)
     new = [intake for intake in first.values() if intake.key_hash in taken]
     repeated = [i for i in intakes if i.key_hash not in taken or i is not first[i.key_hash]]
     if not repeated:
@@ -41,10 +44,22 @@ def take_new(connection: Connection, intakes: Sequence[Intake]) -> tuple[list[In
     bodies = {
         r["key_hash"]: r["body_hash"]
         for r in connection.execute(
-            QUERIES["seen_bodies"], {"keys": [i.key_hash for i in repeated]}
+            _QUERIES["seen_bodies"], {"keys": [i.key_hash for i in repeated]}
         ).fetchall()
     }
-    return new, [i for i in repeated if bodies[i.key_hash] != i.body_hash]
+    conflicts = {
+        value_hash(f"{i.key_hash.hex()} {i.body_hash.hex()}"): i
+        for i in repeated
+        if bodies[i.key_hash] != i.body_hash
+    }
+    untold = _take_keys(connection, conflicts)
+    return new, [intake for key, intake in conflicts.items() if key in untold]
+
+
+def _take_keys(connection: Connection, by_key: Mapping[bytes, Intake]) -> set[bytes]:
+    """The keys that were new."""
+    rows = [{"key_hash": key.hex(), "body_hash": i.body_hash.hex()} for key, i in by_key.items()]
+    return {row["key_hash"] for row in connection.execute(_QUERIES["new_events"], _rows(rows)).fetchall()}
 
 
 def _identity_row(identifier: Identifier) -> Row:
@@ -61,7 +76,7 @@ def known_identities(
     """identifier → (identity id, lead)."""
     by_key = {(i.source, i.kind, value_hash(i.value)): i for i in wanted}
     rows = connection.execute(
-        QUERIES["known_identities"], _rows(_identity_row(i) for i in by_key.values())
+        _QUERIES["known_identities"], _rows(_identity_row(i) for i in by_key.values())
     ).fetchall()
     return {
         by_key[row["source"], row["kind"], row["value_hash"]]: (row["identity_id"], row["lead_id"])
@@ -70,16 +85,16 @@ def known_identities(
 
 
 def subject_sources(connection: Connection, leads: Sequence[UUID]) -> dict[UUID, list[str]]:
-    rows = connection.execute(QUERIES["subject_sources"], {"leads": list(leads)}).fetchall()
+    rows = connection.execute(_QUERIES["subject_sources"], {"leads": list(leads)}).fetchall()
     return {row["lead_id"]: row["sources"] for row in rows}
 
 
 def join_identities(connection: Connection, joined: Mapping[Identifier, UUID]) -> None:
-    _run(
-        connection,
-        "join_identities",
-        [_identity_row(identifier) | {"lead_id": lead} for identifier, lead in joined.items()],
-    )
+    """Store them all, or none when another transaction just stored one of them: then read and join again."""
+    rows = [_identity_row(identifier) | {"lead_id": lead} for identifier, lead in joined.items()]
+    with connection.transaction():
+        if connection.execute(_QUERIES["join_identities"], _rows(rows)).rowcount != len(rows):
+            raise Rollback
 
 
 def suspect_duplicates(connection: Connection, suspected: Iterable[tuple[UUID, UUID, str]]) -> None:
@@ -129,7 +144,7 @@ def ensure_event_partition(connection: Connection, month: str) -> None:
 
 
 def lock_leads(connection: Connection, leads: Iterable[UUID]) -> dict[UUID, Row]:
-    rows = connection.execute(QUERIES["lock_leads"], {"leads": list(leads)}).fetchall()
+    rows = connection.execute(_QUERIES["lock_leads"], {"leads": list(leads)}).fetchall()
     return {row["lead_id"]: row for row in rows}
 
 
@@ -137,13 +152,13 @@ def take_stale_leads(
     connection: Connection, *, before: datetime, model_version: str, threshold_version: int, limit: int
 ) -> list[Row]:
     return connection.execute(
-        QUERIES["take_stale_leads"],
+        _QUERIES["take_stale_leads"],
         {
             "before": before,
-            "model_version": model_version,
-            "threshold_version": threshold_version,
+            "scored_with": f"{model_version} {threshold_version}",
             "limit": limit,
         },
+        prepare=False,  # planned for these values: a plan for any would not take the ranges of the indexes
     ).fetchall()
 
 
@@ -155,7 +170,7 @@ def store_snapshots(connection: Connection, rows: Sequence[Row]) -> list[int]:
     """The new ids, in the order of `rows`."""
     if not rows:
         return []
-    found = connection.execute(QUERIES["store_snapshots"], _rows(rows)).fetchall()
+    found = connection.execute(_QUERIES["store_snapshots"], _rows(rows)).fetchall()
     return [row["snapshot_id"] for row in found]
 
 
@@ -166,8 +181,93 @@ def store_scores(connection: Connection, rows: Sequence[Row]) -> None:
 
 def bump_versions(connection: Connection, leads: Sequence[UUID]) -> None:
     """Number a change of status, so that consumers of lead.scored.v1 know it from older ones."""
-    connection.execute(QUERIES["bump_versions"], {"leads": list(leads)})
+    if leads:
+        connection.execute(_QUERIES["bump_versions"], {"leads": list(leads)})
 
 
-def show_drafts(connection: Connection, rows: Sequence[Row]) -> None:
+def clear_erased(connection: Connection, leads: Sequence[UUID]) -> None:
+    """Take score, reasons and draft from the rows of leads just erased."""
+    if leads:
+        connection.execute(_QUERIES["clear_erased"], {"leads": list(leads)})
+
+
+def lock_drafts(connection: Connection, leads: Iterable[UUID]) -> dict[UUID, ShownDraft | None]:
+    """The draft that each lead shows; leads not known or erased are left out."""
+    rows = connection.execute(_QUERIES["lock_drafts"], {"leads": list(leads)}).fetchall()
+    return {
+        row["lead_id"]: ShownDraft(row["draft_id"], row["draft_status"], row["draft_since"])
+        if row["draft_id"]
+        else None
+        for row in rows
+    }
+
+
+def show_drafts(connection: Connection, shown: Mapping[UUID, ShownDraft]) -> None:
+    rows = [
+        {"lead_id": lead, "draft_id": draft.draft_id, "status": draft.status, "since": draft.since}
+        for lead, draft in shown.items()
+    ]
     _run(connection, "show_drafts", rows)
+
+
+def lead(connection: Connection, lead_id: UUID) -> Row | None:
+    return connection.execute(_QUERIES["lead"], {"lead_id": lead_id}).fetchone()
+
+
+def leads_called(connection: Connection, external_id: str) -> set[UUID]:
+    """The leads, two at most, that some source calls by this normalised id."""
+    rows = connection.execute(
+        _QUERIES["lead_of_identity"], {"value_hash": value_hash(external_id)}
+    ).fetchall()
+    return {row["lead_id"] for row in rows}
+
+
+def queue(
+    connection: Connection,
+    *,
+    grade: str | None,
+    owner: str | None,
+    after: tuple[float | None, UUID | None],
+    limit: int,
+) -> list[Row]:
+    """Open leads, the most likely first, after the one with this (queue_rank, lead_id)."""
+    rank, lead_id = after
+    values = {"grade": grade, "owner": owner, "rank": rank, "lead_id": lead_id, "limit": limit}
+    # Planned for these values: each filter has an index of its own.
+    return connection.execute(_QUERIES["queue"], values, prepare=False).fetchall()
+
+
+def queue_counts(connection: Connection) -> dict[str, int]:
+    """Open leads by grade, those without one as "unscored"."""
+    rows = connection.execute(_QUERIES["queue_counts"]).fetchall()
+    return {row["grade"]: row["leads"] for row in rows}
+
+
+def timeline(
+    connection: Connection,
+    lead_id: UUID,
+    *,
+    before: tuple[datetime | None, str | None, str | None],
+    limit: int,
+) -> list[Row]:
+    """The lead's events, the latest first, before the one with this (occurred_at, source, id)."""
+    occurred_at, source, event_id = before
+    values = {"lead_id": lead_id, "occurred_at": occurred_at, "source": source, "id": event_id}
+    return connection.execute(_QUERIES["timeline"], values | {"limit": limit}).fetchall()
+
+
+def scores(connection: Connection, lead_id: UUID, *, before: int | None, limit: int) -> list[Row]:
+    """The lead's scores, the latest first, below this score_version."""
+    values = {"lead_id": lead_id, "before": before, "limit": limit}
+    return connection.execute(_QUERIES["lead_scores"], values).fetchall()
+
+
+def lead_totals(connection: Connection) -> dict[str, int]:
+    """Counts of leads: open, won, lost, total."""
+    return connection.execute(_QUERIES["lead_totals"]).fetchone() or {}
+
+
+def stored_offsets(connection: Connection, topic: str) -> dict[int, int]:
+    """Partition → the next offset to read of `topic` (its whole name)."""
+    rows = connection.execute(_QUERIES["stored_offsets"], {"topic": topic}).fetchall()
+    return {row["partition"]: row["next_offset"] for row in rows}

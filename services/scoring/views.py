@@ -1,43 +1,16 @@
 """How rows of the scoring schema are shown to API clients. Pure."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from services.scoring.actions import next_action
 from services.scoring.reasons import OTHER, Reason
+from services.scoring.state import from_json
 from services.scoring.wording import action_in_words, in_words
 
 Row = Mapping[str, Any]
 TREND_STEP = 0.02
 """A change of probability below this is called flat."""
-
-
-class InvalidCursor(ValueError):
-    """The cursor was not made by this API."""
-
-
-def cursor_of(*values: object) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
-
-
-def read_cursor(cursor: str, size: int) -> list[Any]:
-    """Raises InvalidCursor."""
-    try:
-        values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError) as error:
-        raise InvalidCursor(str(error)) from error
-    if not isinstance(values, list) or len(values) != size:
-        raise InvalidCursor("size")
-    return values
-
-
-def _reason(reason: Mapping[str, Any], language: str) -> dict[str, Any]:
-    read = Reason(reason["code"], reason["params"], reason["contribution"])
-    return {**reason, "text": in_words(read, language)}
 
 
 def trend(row: Row) -> str | None:
@@ -47,7 +20,13 @@ def trend(row: Row) -> str | None:
     return "flat" if abs(change) < TREND_STEP else ("up" if change > 0 else "down")
 
 
-def lead_row(row: Row, language: str, *, most_reasons: int = 2) -> dict[str, Any]:
+def unscored_reason(row: Row, *, model_published: bool) -> str | None:
+    if row["probability"] is not None:
+        return None
+    return "not_yet" if model_published else "no_model"
+
+
+def lead_row(row: Row, language: str, *, model_published: bool, most_reasons: int = 2) -> dict[str, Any]:
     """One lead of the queue, its reasons and next action in words."""
     action = next_action(
         row["grade"],
@@ -60,7 +39,7 @@ def lead_row(row: Row, language: str, *, most_reasons: int = 2) -> dict[str, Any
     shown = ("lead_id", "name", "company", "email", "status", "source", "owner", "probability", "grade")
     return {
         **{name: row[name] for name in shown},
-        "unscored_reason": "no_model" if row["probability"] is None else None,
+        "unscored_reason": unscored_reason(row, model_published=model_published),
         "trend": trend(row),
         "reasons": [_reason(reason, language) for reason in said[:most_reasons]],
         "next_action": {"code": action, "text": action_in_words(action, language)},
@@ -70,9 +49,9 @@ def lead_row(row: Row, language: str, *, most_reasons: int = 2) -> dict[str, Any
     }
 
 
-def lead_page(row: Row, language: str) -> dict[str, Any]:
+def lead_page(row: Row, language: str, *, model_published: bool) -> dict[str, Any]:
     """One lead with all that is known of it, but its events."""
-    registers = row["state"]["registers"]
+    state = from_json(row["state"])
     score = None
     if row["probability"] is not None:
         score = {
@@ -84,18 +63,17 @@ def lead_page(row: Row, language: str) -> dict[str, Any]:
             "all_reasons": [_reason(reason, language) for reason in row["reasons"]],
         }
     return {
-        **lead_row(row, language, most_reasons=6),
+        **lead_row(row, language, model_published=model_published, most_reasons=6),
         "phone": row["phone"],
         "created_at": row["created_at"],
-        "attributes": {
-            name.removeprefix("attribute."): value
-            for name, (value, _) in sorted(registers.items())
-            if name.startswith("attribute.")
-        },
+        "attributes": state.attributes(),
         "external_ids": [
-            {"source": name.removeprefix("subject."), "subject": value}
-            for name, (value, _) in sorted(registers.items())
-            if name.startswith("subject.")
+            {"source": source, "subject": subject} for source, subject in state.subjects().items()
         ],
         "score": score,
     }
+
+
+def _reason(reason: Mapping[str, Any], language: str) -> dict[str, Any]:
+    read = Reason(reason["code"], reason["params"], reason["contribution"])
+    return {**reason, "text": in_words(read, language)}

@@ -1,13 +1,13 @@
 """The scoring worker: events in, scores out; refreshes scores and runs trainings beside."""
 
-import signal
+import contextlib
 import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from services.scoring import handlers, store, training
+from services.scoring import handlers, store, trainings
 from services.scoring.registry import Registry
 from services.scoring.settings import ScoringSettings
 from shared import logs
@@ -19,11 +19,50 @@ from shared.outbox import relay
 from shared.postgres import Connection, Pool, connect_pool
 from shared.records import Record
 from shared.settings import load
+from shared.worker import stop_on_signals
 
 log = structlog.get_logger()
 
 GROUP = "scoring"
 REFRESH_BATCH = 500
+
+
+def main() -> None:
+    settings = load(ScoringSettings)
+    logs.configure("scoring-worker", settings.log_level)
+    run(settings, stop_on_signals())
+
+
+def run(settings: ScoringSettings, stop: threading.Event) -> None:
+    """Work until `stop` is set."""
+    registry = Registry()
+    with contextlib.ExitStack() as stack:
+        publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
+        stack.callback(publisher.close)
+        # One connection each for the batch, the relay, the refresh and the training, and one to spare.
+        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=5))
+        outbox_relay = relay(pool, publisher)
+        refresh = Repeated("refresh", lambda: refresh_stale(pool, registry, settings), idle_s=1.0)
+        training = Repeated("training", lambda: trainings.run_next(pool, stop), idle_s=0.5)
+        for thread in (outbox_relay, refresh, training):
+            thread.start()
+            stack.callback(thread.stop)
+        stack.callback(stop.set)  # first of all: a training under way ends by it
+
+        def handle(connection: Connection, records: Sequence[Record]) -> None:
+            events = [record for record in records if record.topic == CRM_EVENTS]
+            replies = [record for record in records if record.topic == REPLY_EVENTS]
+            handlers.on_events(connection, events, registry, demo=settings.demo)
+            handlers.on_replies(connection, replies)
+
+        subscription = Subscription(
+            bootstrap_servers=settings.kafka_bootstrap_servers,
+            group=GROUP,
+            topics=(CRM_EVENTS, REPLY_EVENTS),
+            instance=settings.worker_instance,
+            prefix=settings.topic_prefix,
+        )
+        consume(subscription, pool, handle, stop=stop, committed=outbox_relay.wake)
 
 
 def refresh_stale(pool: Pool, registry: Registry, settings: ScoringSettings) -> bool:
@@ -41,47 +80,6 @@ def refresh_stale(pool: Pool, registry: Registry, settings: ScoringSettings) -> 
     if scored:
         log.info("scores_refreshed", leads=scored)
     return scored == REFRESH_BATCH
-
-
-def main() -> None:
-    settings = load(ScoringSettings)
-    logs.configure("scoring-worker", settings.log_level)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
-    publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
-    pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=5)
-    registry = Registry()
-    outbox_relay = relay(pool, publisher)
-    beside = [
-        outbox_relay,
-        Repeated("refresh", lambda: refresh_stale(pool, registry, settings), idle_s=1.0),
-        Repeated("training", lambda: training.run_next(pool, stop), idle_s=0.5),
-    ]
-    for thread in beside:
-        thread.start()
-
-    def handle(connection: Connection, records: Sequence[Record]) -> None:
-        replies = [record for record in records if record.topic == REPLY_EVENTS]
-        events = [record for record in records if record.topic == CRM_EVENTS]
-        handlers.on_events(connection, events, registry, demo=settings.demo)
-        handlers.on_replies(connection, replies)
-
-    subscription = Subscription(
-        bootstrap_servers=settings.kafka_bootstrap_servers,
-        group=GROUP,
-        topics=(CRM_EVENTS, REPLY_EVENTS),
-        instance=settings.worker_instance,
-        prefix=settings.topic_prefix,
-    )
-    try:
-        consume(subscription, pool, handle, stop=stop, committed=outbox_relay.wake)
-    finally:
-        stop.set()
-        for thread in beside:
-            thread.stop()
-        publisher.close()
-        pool.close()
 
 
 if __name__ == "__main__":

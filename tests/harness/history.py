@@ -10,6 +10,7 @@ import orjson
 
 from services.ingest.accept import Sender, accept
 from services.scoring import handlers, model_store, store
+from services.scoring.features import Features
 from services.scoring.learning.fit import fit
 from services.scoring.registry import Registry
 from shared.contracts.topics import CRM_EVENTS, REPLY_EVENTS
@@ -66,7 +67,7 @@ def publish_a_model(installation: Installation) -> str:
     visits = [draw.randint(0, 4) for _ in sizes]
     rows = list(zip(sizes, visits, strict=True))
     labels = [float(draw.random() < (0.7 if size == "large" else 0.1) + 0.05 * n) for size, n in rows]
-    leads = [{"attribute.size": size, "activity.page_viewed.count": n} for size, n in rows]
+    leads: list[Features] = [{"attribute.size": size, "activity.page_viewed.count": n} for size, n in rows]
     result = fit(leads, labels, seed=1)
     with installation.connect(store.SCHEMA) as connection:
         model_store.publish(connection, result.model, dict(result.grade_cuts), by="test")

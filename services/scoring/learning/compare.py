@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from services.scoring.boosting import fit_trees
-from services.scoring.calibration import Calibration, Vector, fit_calibration, sigmoid
+from services.scoring.calibration import Calibration, Vector, sigmoid
 from services.scoring.columns import Columns, Matrix
-from services.scoring.logistic import fit_logistic
-from services.scoring.metrics import Rows, average_precision, brier, resamples
+from services.scoring.learning.calibration import fit_calibration
+from services.scoring.learning.logistic import fit_logistic
+from services.scoring.learning.metrics import Rows, average_precision, brier, resamples
+from services.scoring.learning.splits import Validation, hold_out
+from services.scoring.learning.trees import fit_trees
 from services.scoring.model import Kind, Predictor
-from services.scoring.splits import Validation, hold_out
 
 DRAWS = 400
 CONFIDENCE = 0.95

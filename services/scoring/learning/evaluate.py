@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from services.scoring.calibration import Vector, sigmoid
-from services.scoring.columns import Snapshot, encode
-from services.scoring.compare import FITTERS, Fitter, OutOfFold, compare, out_of_fold
-from services.scoring.fit import Progress, counter, training_set
-from services.scoring.metrics import measure
-from services.scoring.naive_bayes import fit_naive_bayes
-from services.scoring.splits import FOLDS, plan_validation, stratified_folds
+from services.scoring.columns import encode
+from services.scoring.features import Features
+from services.scoring.learning.compare import FITTERS, Fitter, OutOfFold, compare, out_of_fold
+from services.scoring.learning.fit import Progress, counter, training_set
+from services.scoring.learning.metrics import measure
+from services.scoring.learning.naive_bayes import fit_naive_bayes
+from services.scoring.learning.splits import FOLDS, plan_validation, stratified_folds
 from shared.errors import UserError
 from shared.tabular import Table, parse_scalar, read_rows
 
@@ -42,8 +43,8 @@ def evaluate_file(
     """
     table = read_rows(path, delimiter=delimiter)
     table.require([label, *exclude])
-    snapshots, labels = _static_snapshots(table, label, positive, {label, *exclude})
-    probabilities, choices = nested_out_of_fold(snapshots, labels, seed=seed, folds=folds, progress=progress)
+    leads, labels = _leads(table, label, positive, {label, *exclude})
+    probabilities, choices = nested_out_of_fold(leads, labels, seed=seed, folds=folds, progress=progress)
     return {
         "models": {name: measure(labels, chances) for name, chances in probabilities.items()},
         "published_kinds": choices,
@@ -56,7 +57,7 @@ def evaluate_file(
 
 
 def nested_out_of_fold(
-    snapshots: Sequence[Snapshot], labels: Vector, *, seed: int, folds: int, progress: Progress | None = None
+    leads: Sequence[Features], labels: Vector, *, seed: int, folds: int, progress: Progress | None = None
 ) -> tuple[dict[str, Vector], list[str]]:
     """Calibrated out-of-fold probabilities of each kind and of what would have been published, and the kind
     published in each fold.
@@ -71,13 +72,13 @@ def nested_out_of_fold(
     choices: list[str] = []
     step = counter(folds * len(fitters) * (FOLDS + 1), progress)
     for train, test in stratified_folds(labels, folds, seed=seed):
-        training = training_set([snapshots[row] for row in train], labels[train].tolist())
+        training = training_set([leads[row] for row in train], labels[train].tolist())
         validation = plan_validation(training.labels, None, seed=seed)
         comparison = compare(training, validation, seed=seed, step=step)
         tested: dict[str, OutOfFold] = dict(comparison.tested.items())
         for name, fitter in yardsticks.items():
             tested[name] = out_of_fold(fitter, training, validation, seed=seed, step=step)
-        matrix = encode(training.columns, [snapshots[row] for row in test])
+        matrix = encode(training.columns, [leads[row] for row in test])
         for name, fitter in fitters.items():
             log_odds = fitter(training, seed).log_odds(matrix)
             probabilities[name][test] = sigmoid(tested[name].calibration.apply(log_odds))
@@ -87,18 +88,16 @@ def nested_out_of_fold(
     return probabilities, choices
 
 
-def _static_snapshots(
-    table: Table, label: str, positive: str, excluded: set[str]
-) -> tuple[list[Snapshot], Vector]:
+def _leads(table: Table, label: str, positive: str, excluded: set[str]) -> tuple[list[Features], Vector]:
     """Each row's cells as attributes, and its outcome. Raise EvaluationRefused when the outcome never, or
     always, is `positive`, or is empty on a row."""
     used = [name for name in table.columns if name not in excluded]
-    snapshots: list[Snapshot] = []
+    leads: list[Features] = []
     outcomes: list[str] = []
     for row in table.rows():
         outcomes.append(row[label].strip())
         values = ((name, parse_scalar(row[name])) for name in used)
-        snapshots.append({f"attribute.{name}": value for name, value in values if value is not None})
+        leads.append({f"attribute.{name}": value for name, value in values if value is not None})
     found = set(outcomes)
     if positive not in found or len(found) < 2:
         listed = ", ".join(f'"{value}"' for value in sorted(found)[:_LISTED_VALUES])
@@ -111,4 +110,4 @@ def _static_snapshots(
             f'In {table.path.name}, "{label}" is empty on {outcomes.count("")} rows: an evaluation needs '
             "closed leads only. Remove those rows."
         )
-    return snapshots, np.array([float(outcome == positive) for outcome in outcomes])
+    return leads, np.array([float(outcome == positive) for outcome in outcomes])

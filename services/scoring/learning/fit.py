@@ -11,11 +11,13 @@ import sklearn
 import xgboost
 
 from services.scoring.calibration import Vector
-from services.scoring.columns import Snapshot, encode, fit_columns
-from services.scoring.compare import DRAWS, FITTERS, Comparison, TrainingSet, compare
-from services.scoring.metrics import Rows, intervals, measure
+from services.scoring.columns import encode
+from services.scoring.features import Features
+from services.scoring.learning.columns import fit_columns
+from services.scoring.learning.compare import DRAWS, FITTERS, Comparison, TrainingSet, compare
+from services.scoring.learning.metrics import Rows, intervals, measure
+from services.scoring.learning.splits import Validation, count_outcomes, plan_validation
 from services.scoring.model import Model
-from services.scoring.splits import Validation, count_outcomes, plan_validation
 from shared.errors import UserError
 
 MIN_OUTCOMES = 20  # leads won, and leads lost
@@ -50,7 +52,7 @@ class FitResult:
 
 
 def fit(
-    snapshots: Sequence[Snapshot],
+    rows: Sequence[Features],
     labels: Sequence[float],
     *,
     seed: int,
@@ -67,7 +69,7 @@ def fit(
     window learns from no outcome still to come. `progress(done, total)` is called after each model fitted.
     Raises NotEnoughOutcomes below 20 leads won or 20 lost, NoUsableFeature when no column varies.
     """
-    training = training_set(snapshots, labels, groups)
+    training = training_set(rows, labels, groups)
     validation = plan_validation(
         training.labels,
         training.groups,
@@ -101,7 +103,7 @@ def counter(total: int, progress: Progress | None) -> Callable[[], None]:
 
 
 def training_set(
-    snapshots: Sequence[Snapshot], labels: Sequence[float], groups: Sequence[str | int] | None = None
+    rows: Sequence[Features], labels: Sequence[float], groups: Sequence[str | int] | None = None
 ) -> TrainingSet:
     """Infer the columns and encode. Raises as `fit` does."""
     outcomes = np.asarray(labels, dtype=np.float64)
@@ -109,13 +111,13 @@ def training_set(
     wins, losses = count_outcomes(outcomes, numbers)
     if min(wins, losses) < MIN_OUTCOMES:
         raise NotEnoughOutcomes(wins, losses)
-    columns = fit_columns(snapshots)
+    columns = fit_columns(rows)
     if not columns.kept:
         raise NoUsableFeature(
             "No field varies among the leads won and lost: there is nothing to learn from yet. "
             "Import more fields, or exclude fewer."
         )
-    return TrainingSet(columns, encode(columns, snapshots), outcomes, numbers)
+    return TrainingSet(columns, encode(columns, rows), outcomes, numbers)
 
 
 def _card(training: TrainingSet, validation: Validation, comparison: Comparison, seed: int) -> dict[str, Any]:

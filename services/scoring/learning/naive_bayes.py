@@ -6,7 +6,7 @@ import numpy as np
 
 from services.scoring.calibration import Vector
 from services.scoring.columns import Matrix
-from services.scoring.compare import TrainingSet
+from services.scoring.learning.compare import TrainingSet
 
 BINS = 5  # Odoo reads categories only; numbers are cut at quantiles to be fair to it
 SMOOTHING = 1.0

@@ -1,18 +1,19 @@
-"""One training: stored snapshots of closed leads in, a published model and its thresholds out."""
+"""One training, as the process that the worker starts for it.
+
+Stored snapshots of closed leads in, a published model and its thresholds out.
+"""
 
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-import orjson
 import structlog
 
-from services.scoring import training
-from services.scoring.fit import FitResult, NotEnoughOutcomes, NoUsableFeature, fit
-from services.scoring.model import digest, to_bytes
+from services.scoring import model_store, trainings
+from services.scoring.learning.fit import FitResult, NotEnoughOutcomes, NoUsableFeature, fit
 from services.scoring.settings import ScoringSettings
-from services.scoring.store import QUERIES, SCHEMA
+from services.scoring.store import SCHEMA
 from shared import logs
 from shared.postgres import Connection, connect
 from shared.settings import load
@@ -22,14 +23,6 @@ log = structlog.get_logger()
 SEED = 20_260_101
 LEAST_SPREAD_S = 7 * 86_400
 """Snapshots all taken within a week carry no order in time worth testing on: an undated import."""
-
-
-def training_rows(connection: Connection, seed: int) -> list[dict[str, Any]]:
-    """One snapshot of each closed lead, drawn among those of its open life: {features, won, as_of, known_at}.
-
-    `known_at` is when the outcome became known. The draw is a hash, so the same rows give the same model.
-    """
-    return connection.execute(QUERIES["training_rows"], {"seed": str(seed)}).fetchall()
 
 
 def fit_rows(rows: Sequence[dict[str, Any]], seed: int, progress: Callable[[int, int], None]) -> FitResult:
@@ -46,51 +39,26 @@ def fit_rows(rows: Sequence[dict[str, Any]], seed: int, progress: Callable[[int,
     )
 
 
-def publish(connection: Connection, result: FitResult, by: str) -> str:
-    """Store the model and publish it with its proposed grade cuts, unless a person published others."""
-    artifact = to_bytes(result.model)
-    with connection.transaction():
-        connection.execute(
-            QUERIES["publish_model"],
-            {
-                "model_version": result.model.version,
-                "kind": result.model.kind,
-                "artifact": artifact,
-                "sha256": digest(artifact),
-                "card": orjson.dumps(result.model.card).decode(),
-                "by": by,
-            },
-        )
-        connection.execute(
-            QUERIES["propose_thresholds"], {"cuts": orjson.dumps(dict(result.grade_cuts)).decode()}
-        )
-    return result.model.version
-
-
 def run(connection: Connection, training_id: UUID) -> None:
     """Run a queued training on an autocommit connection; what it came to is in its row."""
-    row = training.by_id(connection, training_id)
+    row = model_store.training(connection, training_id)
     if row is None or row["status"] not in ("queued", "running"):
         return
-    connection.execute(QUERIES["training_started"], {"training_id": training_id})
+    model_store.training_started(connection, training_id)
 
     def progress(done: int, total: int) -> None:
-        connection.execute(
-            QUERIES["training_progress"], {"training_id": training_id, "progress": done / total}
-        )
+        model_store.training_progress(connection, training_id, done / total)
 
-    rows = training_rows(connection, SEED)
+    rows = model_store.training_rows(connection, SEED)
     try:
         result = fit_rows(rows, SEED, progress)
     except (NotEnoughOutcomes, NoUsableFeature) as error:
-        connection.execute(
-            QUERIES["training_failed"],
-            {"training_id": training_id, "error": orjson.dumps(_told(error)).decode()},
-        )
+        model_store.training_failed(connection, training_id, _told(error))
         return
-    version = publish(connection, result, row["requested_by"])
-    connection.execute(QUERIES["training_done"], {"training_id": training_id, "model_version": version})
-    log.info("model_published", model=version, kind=result.model.kind, rows=len(rows))
+    model = result.model
+    model_store.publish(connection, model, dict(result.grade_cuts), row["requested_by"])
+    model_store.training_done(connection, training_id, model.version)
+    log.info("model_published", model=model.version, kind=model.kind, rows=len(rows))
 
 
 def _told(error: NotEnoughOutcomes | NoUsableFeature) -> dict[str, Any]:
@@ -109,10 +77,7 @@ def main(training_id: str) -> None:
     settings = load(ScoringSettings)
     logs.configure("training", settings.log_level)
     with connect(settings.database_url, schema=SCHEMA, autocommit=True) as connection:
-        held = connection.execute(
-            "SELECT pg_try_advisory_lock(%s, 0) AS held", [training.LOCK_SPACE]
-        ).fetchone()
-        if held and held["held"]:
+        if trainings.hold_lock(connection):
             run(connection, UUID(training_id))
 
 

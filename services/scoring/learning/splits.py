@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from services.scoring.calibration import Vector
-from services.scoring.metrics import Rows
+from services.scoring.learning.metrics import Rows
 
 Split = tuple[Rows, Rows]
 Method = Literal["stratified_folds", "rolling_origin"]

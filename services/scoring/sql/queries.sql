@@ -24,7 +24,7 @@ FROM identity WHERE kind = 'subject' AND lead_id = ANY(%(leads)s) GROUP BY lead_
 INSERT INTO identity (source, kind, value_hash, lead_id)
 SELECT r.source, r.kind, decode(r.value_hash, 'hex'), r.lead_id
 FROM jsonb_to_recordset(%(rows)s) AS r (source text, kind text, value_hash text, lead_id uuid)
-ORDER BY r.source, r.kind, r.value_hash
+ORDER BY decode(r.value_hash, 'hex'), r.kind, r.source
 ON CONFLICT DO NOTHING
 
 -- name: suspect_duplicates
@@ -34,30 +34,38 @@ FROM jsonb_to_recordset(%(rows)s) AS r (lead_id uuid, other_id uuid, kind text)
 ON CONFLICT DO NOTHING
 
 -- name: lock_leads
-SELECT lead_id, state, score_version, probability, draft_id, draft_status
-FROM lead WHERE lead_id = ANY(%(leads)s) ORDER BY lead_id FOR UPDATE
+SELECT lead_id, state, score_version FROM lead WHERE lead_id = ANY(%(leads)s) ORDER BY lead_id FOR UPDATE
 
 -- name: take_stale_leads
 -- Open leads that another model or other thresholds scored, or that were not looked at for a while.
-SELECT lead_id, state, score_version, probability, draft_id, draft_status
-FROM lead
-WHERE status = 'open'
-  AND (as_of IS NULL OR as_of < %(before)s OR model_version IS DISTINCT FROM %(model_version)s
-       OR threshold_version IS DISTINCT FROM %(threshold_version)s)
+WITH stale AS (
+    (SELECT lead_id FROM lead
+     WHERE status = 'open' AND COALESCE(as_of, '-infinity') < %(before)s
+     ORDER BY COALESCE(as_of, '-infinity') LIMIT %(limit)s)
+    UNION
+    (SELECT lead_id FROM lead WHERE status = 'open' AND scored_with < %(scored_with)s LIMIT %(limit)s)
+    UNION
+    (SELECT lead_id FROM lead WHERE status = 'open' AND scored_with > %(scored_with)s LIMIT %(limit)s)
+)
+SELECT lead_id, state, score_version
+FROM lead JOIN stale USING (lead_id)
+-- Said again for a lead that another worker scored in the meantime.
+WHERE status = 'open' AND (COALESCE(as_of, '-infinity') < %(before)s OR scored_with <> %(scored_with)s)
 ORDER BY lead_id LIMIT %(limit)s
-FOR UPDATE SKIP LOCKED
+FOR UPDATE OF lead SKIP LOCKED
 
 -- name: store_leads
-INSERT INTO lead (lead_id, state, status, name, company, email, phone, source, created_at, last_activity_at,
+INSERT INTO lead (lead_id, state, status, name, company, email, phone, owner, source, created_at, last_activity_at,
                   closed_at, message_waiting)
-SELECT r.lead_id, r.state, r.status, r.name, r.company, r.email, r.phone, r.source, r.created_at,
+SELECT r.lead_id, r.state, r.status, r.name, r.company, r.email, r.phone, r.owner, r.source, r.created_at,
        r.last_activity_at, r.closed_at, r.message_waiting
 FROM jsonb_to_recordset(%(rows)s) AS r (
-    lead_id uuid, state jsonb, status text, name text, company text, email text, phone text, source text,
-    created_at timestamptz, last_activity_at timestamptz, closed_at timestamptz, message_waiting boolean)
+    lead_id uuid, state jsonb, status text, name text, company text, email text, phone text, owner text,
+    source text, created_at timestamptz, last_activity_at timestamptz, closed_at timestamptz,
+    message_waiting boolean)
 ON CONFLICT (lead_id) DO UPDATE SET
     state = EXCLUDED.state, status = EXCLUDED.status, name = EXCLUDED.name, company = EXCLUDED.company,
-    email = EXCLUDED.email, phone = EXCLUDED.phone, created_at = EXCLUDED.created_at,
+    email = EXCLUDED.email, phone = EXCLUDED.phone, owner = EXCLUDED.owner, created_at = EXCLUDED.created_at,
     last_activity_at = EXCLUDED.last_activity_at, closed_at = EXCLUDED.closed_at, message_waiting = EXCLUDED.message_waiting
 
 -- name: store_snapshots
@@ -94,87 +102,31 @@ WHERE lead.lead_id = r.lead_id
 -- name: bump_versions
 UPDATE lead SET score_version = score_version + 1 WHERE lead_id = ANY(%(leads)s)
 
+-- name: clear_erased
+-- What an erased lead's row still showed.
+UPDATE lead SET
+    probability = NULL, previous = NULL, log_odds = NULL, base_log_odds = NULL, grade = NULL, reasons = '[]',
+    draft_id = NULL, draft_status = NULL, draft_since = NULL
+WHERE lead_id = ANY(%(leads)s)
+
+-- name: lock_drafts
+SELECT lead_id, draft_id, draft_status, draft_since
+FROM lead WHERE lead_id = ANY(%(leads)s) AND status <> 'erased' ORDER BY lead_id FOR UPDATE
+
 -- name: show_drafts
--- A draft's status only moves forward: drafted, then decided, then sent or failed.
-UPDATE lead SET draft_id = r.draft_id, draft_version = r.version, draft_status = r.status
-FROM jsonb_to_recordset(%(rows)s) AS r (lead_id uuid, draft_id uuid, version int, status text)
+UPDATE lead SET draft_id = r.draft_id, draft_status = r.status, draft_since = r.since
+FROM jsonb_to_recordset(%(rows)s) AS r (lead_id uuid, draft_id uuid, status text, since timestamptz)
 WHERE lead.lead_id = r.lead_id
 
--- name: published_model
-SELECT model_version FROM model WHERE published_at IS NOT NULL ORDER BY published_at DESC LIMIT 1
-
--- name: model_artifact
-SELECT artifact, sha256 FROM model WHERE model_version = %(model_version)s
-
--- name: published_thresholds
-SELECT threshold_version, cuts FROM threshold
-WHERE published_at IS NOT NULL ORDER BY published_at DESC, threshold_version DESC LIMIT 1
-
--- name: request_training
-INSERT INTO training (requested_by) VALUES (%(requested_by)s) RETURNING training_id
-
--- name: training
-SELECT training_id, status, requested_by, requested_at, started_at, finished_at, progress, model_version, error
-FROM training WHERE training_id = %(training_id)s
-
--- name: waiting_training
-SELECT training_id FROM training WHERE status IN ('queued', 'running') ORDER BY requested_at LIMIT 1
-
--- name: training_started
-UPDATE training SET status = 'running', started_at = now(), progress = 0 WHERE training_id = %(training_id)s
-
--- name: training_progress
-UPDATE training SET progress = %(progress)s WHERE training_id = %(training_id)s
-
--- name: training_done
-UPDATE training SET status = 'done', progress = 1, finished_at = now(), model_version = %(model_version)s
-WHERE training_id = %(training_id)s
-
--- name: training_failed
-UPDATE training SET status = 'failed', finished_at = now(), error = %(error)s
-WHERE training_id = %(training_id)s AND status <> 'done'
-
--- name: training_rows
--- A lead counts once however long its history: one of its days is drawn, by hash. "refresh" snapshots depend on
--- when a worker ran, the others on the events alone; of several at the end of one day, the last holds.
-WITH looked_at AS (
-    SELECT DISTINCT ON (s.lead_id, s.kind, (s.as_of AT TIME ZONE 'UTC')::date)
-        s.lead_id, s.kind, s.as_of, s.features, l.status = 'won' AS won, l.closed_at AS known_at
-    FROM snapshot s JOIN lead l USING (lead_id)
-    WHERE l.status IN ('won', 'lost') AND s.kind <> 'refresh' AND s.as_of <= l.closed_at
-    ORDER BY s.lead_id, s.kind, (s.as_of AT TIME ZONE 'UTC')::date, s.snapshot_id DESC
-), drawn AS (
-    SELECT DISTINCT ON (lead_id) lead_id, as_of, features, won, known_at
-    FROM looked_at
-    ORDER BY lead_id, md5(lead_id::text || kind || (as_of AT TIME ZONE 'UTC')::date::text || %(seed)s), kind
-)
-SELECT as_of, features, won, known_at FROM drawn ORDER BY as_of, lead_id
-
--- name: publish_model
-INSERT INTO model (model_version, kind, artifact, sha256, card, published_at, published_by)
-VALUES (%(model_version)s, %(kind)s, %(artifact)s, %(sha256)s, %(card)s, clock_timestamp(), %(by)s)
-ON CONFLICT (model_version) DO UPDATE SET published_at = EXCLUDED.published_at, published_by = EXCLUDED.published_by
-
--- name: propose_thresholds
--- Proposed by a training until a person publishes thresholds.
-INSERT INTO threshold (cuts, created_by, published_at)
-SELECT %(cuts)s, 'training', clock_timestamp()
-WHERE NOT EXISTS (SELECT 1 FROM threshold WHERE created_by <> 'training' AND published_at IS NOT NULL)
-
--- name: models
-SELECT model_version, kind, sha256, card, created_at, published_at, published_by
-FROM model ORDER BY created_at DESC, model_version
-
 -- name: queue
-SELECT lead_id, name, company, email, status, source, owner, probability, previous, grade, model_version,
-       reasons, message_waiting, draft_id, draft_status, last_activity_at
+SELECT lead_id, name, company, email, status, source, owner, probability, previous, grade, reasons,
+       message_waiting, draft_id, draft_status, last_activity_at, queue_rank
 FROM lead
 WHERE status = 'open'
   AND (%(grade)s::text IS NULL OR grade = %(grade)s)
   AND (%(owner)s::text IS NULL OR owner = %(owner)s)
-  AND (%(priority)s::float8 IS NULL
-       OR (priority <= %(priority)s AND (priority < %(priority)s OR lead_id > %(lead_id)s::uuid)))
-ORDER BY priority DESC, lead_id
+  AND (%(rank)s::float8 IS NULL OR (queue_rank, lead_id) > (%(rank)s::float8, %(lead_id)s::uuid))
+ORDER BY queue_rank, lead_id
 LIMIT %(limit)s
 
 -- name: queue_counts
@@ -203,17 +155,16 @@ LIMIT %(limit)s
 SELECT s.score_version, n.as_of, s.model_version, s.threshold_version, s.probability, s.log_odds, s.base_log_odds,
        s.grade, s.reasons, s.scored_at, n.last_source, n.last_id
 FROM score s JOIN snapshot n USING (snapshot_id)
-WHERE s.lead_id = %(lead_id)s
+WHERE s.lead_id = %(lead_id)s AND (%(before)s::bigint IS NULL OR s.score_version < %(before)s)
 ORDER BY s.score_version DESC LIMIT %(limit)s
 
 -- name: lead_totals
-SELECT count(*) FILTER (WHERE status = 'open') AS open, count(*) AS total,
-       count(*) FILTER (WHERE status = 'won') AS won, count(*) FILTER (WHERE status = 'lost') AS lost
-FROM lead
+-- Each count from an index: the rows are wide.
+SELECT open.n AS open, open.n + closed.n AS total, closed.won, closed.lost
+FROM (SELECT count(*) AS n FROM lead WHERE status = 'open') AS open,
+     (SELECT count(*) AS n, count(*) FILTER (WHERE status = 'won') AS won,
+             count(*) FILTER (WHERE status = 'lost') AS lost
+      FROM lead WHERE status <> 'open') AS closed
 
 -- name: stored_offsets
 SELECT partition, next_offset FROM offsets WHERE topic = %(topic)s
-
--- name: thresholds
-SELECT threshold_version, cuts, comment, created_by, created_at, published_at
-FROM threshold ORDER BY threshold_version DESC LIMIT 100

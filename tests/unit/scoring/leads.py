@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from services.scoring.columns import Snapshot
+from services.scoring.features import Features
 
 
 def invented(
     count: int = 400, *, seed: int = 0, interaction: bool = False
-) -> tuple[list[Snapshot], list[float]]:
+) -> tuple[list[Features], list[float]]:
     """Snapshots and outcomes. Visits, a recent form and the channel help; with `interaction` only their
     combination does, which no straight line can see."""
     random = np.random.default_rng(seed)
-    snapshots: list[Snapshot] = []
+    snapshots: list[Features] = []
     labels: list[float] = []
     for _ in range(count):
         visits, days = int(random.poisson(3)), float(random.exponential(20))
@@ -21,7 +21,7 @@ def invented(
             log_odds = 3.0 if (visits > 3) == (days < 15) else -3.0
         else:
             log_odds = -1.5 + 0.5 * visits - 0.05 * days + (1.0 if channel == "fair" else 0.0)
-        snapshot: Snapshot = {
+        snapshot: dict[str, float | int | str | bool | None] = {
             "activity.page_viewed.count": visits,
             "attribute.employees": employees,
             "source_channel": channel,

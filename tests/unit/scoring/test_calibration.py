@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from services.scoring.calibration import Calibration, fit_calibration, sigmoid
+from services.scoring.calibration import Calibration, sigmoid
+from services.scoring.learning.calibration import fit_calibration
 
 
 def test_overconfident_log_odds_are_brought_back():

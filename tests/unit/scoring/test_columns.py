@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from services.scoring.columns import Column, Columns, encode, fit_columns
+from services.scoring.columns import Column, Columns, encode
+from services.scoring.learning.columns import fit_columns
 
 
 def test_kind_is_number_only_when_every_value_is_a_number_or_a_bool():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from leads import invented
 
-from services.scoring.evaluate import EvaluationRefused, evaluate_file
-from services.scoring.fit import NotEnoughOutcomes
+from services.scoring.learning.evaluate import EvaluationRefused, evaluate_file
+from services.scoring.learning.fit import NotEnoughOutcomes
 from shared.tabular import TableError
 
 X_EDUCATION = Path(__file__).parents[4] / "shared" / "data" / "xeducation" / "Leads.csv"

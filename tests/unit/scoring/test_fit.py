@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from leads import invented
 
-from services.scoring.compare import choose
-from services.scoring.fit import NotEnoughOutcomes, NoUsableFeature, fit
+from services.scoring.learning.compare import choose
+from services.scoring.learning.fit import NotEnoughOutcomes, NoUsableFeature, fit
+from services.scoring.learning.splits import count_outcomes, rolling_origin, stratified_folds
 from services.scoring.model import score, to_bytes
-from services.scoring.splits import count_outcomes, rolling_origin, stratified_folds
 
 
 def test_too_few_wins_says_how_many_are_missing():

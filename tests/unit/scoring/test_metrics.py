@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from services.scoring.metrics import auc, average_precision, brier, ece, intervals, lift_at_10, resamples
+from services.scoring.learning.metrics import (
+    auc,
+    average_precision,
+    brier,
+    ece,
+    intervals,
+    lift_at_10,
+    resamples,
+)
 
 
 @pytest.mark.parametrize("decimals", [1, 6], ids=["many_ties", "few_ties"])

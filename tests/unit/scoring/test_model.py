@@ -9,12 +9,12 @@ import pytest
 import xgboost
 from leads import invented
 
-from services.scoring.boosting import feature_types
 from services.scoring.calibration import Calibration
 from services.scoring.columns import encode
-from services.scoring.compare import FITTERS
-from services.scoring.fit import training_set
+from services.scoring.learning.compare import FITTERS
+from services.scoring.learning.fit import training_set
 from services.scoring.model import Model, ModelCorrupt, digest, from_bytes, score, to_bytes
+from services.scoring.trees import feature_types
 
 
 def fitted(kind: str) -> Model:

@@ -7,9 +7,9 @@ from leads import invented
 
 from services.scoring.actions import next_action
 from services.scoring.columns import Column, Columns
-from services.scoring.fit import fit
-from services.scoring.model import Scored, score
-from services.scoring.reasons import Reason, explain, top_reasons
+from services.scoring.learning.fit import fit
+from services.scoring.model import score
+from services.scoring.reasons import Reason, explain
 
 ACTIVITY = "activity.demande.de devis"
 NUMBERS = (
@@ -26,13 +26,8 @@ COLUMNS = Columns(
 )
 
 
-def scored(**contributions: float) -> Scored:
-    total = math.fsum(contributions.values())
-    return Scored(0.5, total, 0.0, contributions)
-
-
 def said(feature, snapshot, contribution=1.0):
-    (reason,) = explain(scored(**{feature: contribution}), snapshot, COLUMNS)
+    (reason,) = explain({feature: contribution}, snapshot, COLUMNS)
     return reason.code, reason.params
 
 
@@ -41,15 +36,15 @@ def test_reasons_sum_to_the_log_odds(interaction):
     snapshots, labels = invented(400, interaction=interaction)
     model = fit(snapshots, labels, seed=0).model
     for snapshot, one in zip(snapshots, score(model, snapshots), strict=True):
-        total = one.base_log_odds + math.fsum(r.contribution for r in explain(one, snapshot, model.columns))
+        total = one.base_log_odds + math.fsum(
+            r.contribution for r in explain(one.contributions, snapshot, model.columns)
+        )
         assert total == pytest.approx(one.log_odds, abs=1e-9)
 
 
 def test_the_features_of_one_activity_are_one_reason():
     snapshot = {f"{ACTIVITY}.count": 4, f"{ACTIVITY}.count_7d": 3, f"{ACTIVITY}.days_since_last": 1.2}
-    one = scored(
-        **{f"{ACTIVITY}.count": 0.2, f"{ACTIVITY}.count_7d": 0.9, f"{ACTIVITY}.days_since_last": -0.1}
-    )
+    one = {f"{ACTIVITY}.count": 0.2, f"{ACTIVITY}.count_7d": 0.9, f"{ACTIVITY}.days_since_last": -0.1}
     (reason,) = explain(one, snapshot, COLUMNS)
     assert (reason.code, reason.params) == (
         "activity_count",
@@ -60,7 +55,7 @@ def test_the_features_of_one_activity_are_one_reason():
 
 def test_what_weighs_against_an_activity_tells_it_when_it_counts_against_the_lead():
     snapshot = {f"{ACTIVITY}.count": 4, f"{ACTIVITY}.days_since_last": 40.0}
-    one = scored(**{f"{ACTIVITY}.count": 0.2, f"{ACTIVITY}.days_since_last": -0.9})
+    one = {f"{ACTIVITY}.count": 0.2, f"{ACTIVITY}.days_since_last": -0.9}
     assert explain(one, snapshot, COLUMNS)[0].code == "activity_old"
 
 
@@ -117,39 +112,22 @@ def test_any_other_feature_is_told_by_its_value(feature, value, code, params):
 
 
 def test_no_address_is_said_once():
-    (reason,) = explain(scored(has_email=-0.5, free_mail=-0.3), {"has_email": False}, COLUMNS)
+    (reason,) = explain({"has_email": -0.5, "free_mail": -0.3}, {"has_email": False}, COLUMNS)
     assert reason == Reason("email_missing", {}, -0.8)
 
 
 def test_a_text_the_model_does_not_know_never_leaves_with_a_reason():
     canary = "jean.dupont@exemple.fr"
     snapshot = {column.name: canary for column in COLUMNS.kept}
-    one = scored(**{column.name: 1.0 for column in COLUMNS.kept})
+    one = dict.fromkeys(COLUMNS.names, 1.0)
     assert canary not in repr(explain(one, snapshot, COLUMNS))
 
 
 def test_tiny_contributions_are_kept_in_the_total_as_other():
-    one = scored(**{"attribute.employees": 0.5, "has_phone": 0.015, "amount": -0.01})
+    one = {"attribute.employees": 0.5, "has_phone": 0.015, "amount": -0.01}
     reasons = explain(one, {"attribute.employees": 3, "has_phone": True, "amount": 5}, COLUMNS)
     assert [reason.code for reason in reasons] == ["attribute_number", "other"]
     assert reasons[-1].contribution == pytest.approx(0.005)
-
-
-def test_top_reasons_are_the_strongest_for_or_against():
-    one = scored(
-        **{
-            "attribute.employees": 0.3,
-            "has_phone": -0.9,
-            "amount": 0.5,
-            "days_since_last": -0.1,
-            "stage": 0.01,
-        }
-    )
-    top = top_reasons(one, {"has_phone": False, "amount": 5, "attribute.employees": 3}, COLUMNS, most=2)
-    assert [(reason.code, reason.contribution) for reason in top] == [
-        ("phone_missing", -0.9),
-        ("amount_is", 0.5),
-    ]
 
 
 @pytest.mark.parametrize(

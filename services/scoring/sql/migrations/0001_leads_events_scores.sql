@@ -27,7 +27,7 @@ CREATE TABLE identity (
     kind        text   NOT NULL CHECK (kind IN ('subject', 'external_id', 'email', 'phone')),
     value_hash  bytea  NOT NULL,
     lead_id     uuid   NOT NULL,
-    UNIQUE (source, kind, value_hash)
+    UNIQUE (value_hash, kind, source)
 );
 CREATE INDEX identity_lead ON identity (lead_id);
 
@@ -69,8 +69,8 @@ CREATE TABLE lead (
     -- work
     owner            text,
     draft_id         uuid,
-    draft_version    int,
     draft_status     text,
+    draft_since      timestamptz,             -- when the event that brought this draft happened
     -- the current score; no probability means unscored, which is not zero
     score_version    bigint      NOT NULL DEFAULT 0,
     as_of            timestamptz,
@@ -82,11 +82,19 @@ CREATE TABLE lead (
     base_log_odds    double precision,
     grade            text,
     reasons          jsonb       NOT NULL DEFAULT '[]',
-    priority         double precision GENERATED ALWAYS AS (COALESCE(probability, -1)) STORED
+    -- the queue's order, the most likely first, the unscored last
+    queue_rank       double precision NOT NULL GENERATED ALWAYS AS (COALESCE(-probability, 1)) STORED,
+    -- what scored it, in one value to look for
+    scored_with      text NOT NULL GENERATED ALWAYS AS (COALESCE(model_version || ' ' || threshold_version::text, ''))
+                     STORED
 );
-CREATE INDEX lead_queue ON lead (priority DESC, lead_id) WHERE status = 'open';
-CREATE INDEX lead_queue_by_grade ON lead (grade, priority DESC, lead_id) WHERE status = 'open';
-CREATE INDEX lead_to_refresh ON lead (as_of NULLS FIRST, lead_id) WHERE status = 'open';
+CREATE INDEX lead_queue ON lead (queue_rank, lead_id) WHERE status = 'open';
+CREATE INDEX lead_queue_by_grade ON lead (grade, queue_rank, lead_id) WHERE status = 'open';
+CREATE INDEX lead_queue_by_owner ON lead (owner, queue_rank, lead_id) WHERE status = 'open' AND owner IS NOT NULL;
+CREATE INDEX lead_closed ON lead (status) WHERE status <> 'open';
+-- Two ways to be stale, each a range of an index: nothing is read while nothing is stale.
+CREATE INDEX lead_looked_at ON lead ((COALESCE(as_of, '-infinity'))) WHERE status = 'open';
+CREATE INDEX lead_scored_with ON lead (scored_with) WHERE status = 'open';
 
 -- What was known of a lead at a time: what a score was computed from, and what a model learns from.
 CREATE TABLE snapshot (

@@ -1,0 +1,125 @@
+"""The queue, and what is known of a lead."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from pydantic import BaseModel, Field
+
+from services.scoring import model_store, store, views
+from services.scoring.wording import LANGUAGES
+from shared.contracts.identifiers import normalise_external_id
+from shared.http import Problem, answer, cursor_values, requires
+from shared.paging import page
+from shared.postgres import Connection, Pool
+
+
+class PageQuery(BaseModel):
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str | None = None
+
+
+class QueueQuery(PageQuery):
+    grade: str | None = Field(None, pattern="^[ABCD]$")
+    owner: str | None = None
+
+
+class LeadPath(BaseModel):
+    lead_id: UUID
+
+
+class ExternalIdQuery(BaseModel):
+    external_id: str = Field(min_length=1, max_length=512)
+
+
+def register(api: APIBlueprint, pool: Pool) -> None:
+    @api.get("/queue")
+    @requires("leads:read")
+    def queue(query: QueueQuery) -> Response:
+        """Open leads, the most likely first; unscored ones last."""
+        rank, lead_id = cursor_values(query.cursor, float, UUID)
+        with pool.connection() as connection:
+            rows = store.queue(
+                connection,
+                grade=query.grade,
+                owner=query.owner,
+                after=(rank, lead_id),
+                limit=query.limit + 1,
+            )
+            counts = store.queue_counts(connection)
+            version = model_store.published_version(connection)
+        shown, cursor = page(rows, query.limit, lambda row: [row["queue_rank"], row["lead_id"]])
+        return answer(
+            {
+                "leads": [
+                    views.lead_row(row, language(), model_published=version is not None) for row in shown
+                ],
+                "next_cursor": cursor,
+                "counts": {grade: counts.get(grade, 0) for grade in ("A", "B", "C", "D", "unscored")}
+                | {"open": sum(counts.values())},
+                "model": {"version": version},
+            }
+        )
+
+    @api.get("/leads/<lead_id>")
+    @requires("leads:read")
+    def lead(path: LeadPath) -> Response:
+        with pool.connection() as connection:
+            return answer(lead_page(connection, path.lead_id))
+
+    @api.get("/leads")
+    @requires("leads:read")
+    def lead_by_external_id(query: ExternalIdQuery) -> Response:
+        """The lead that a source calls by this id."""
+        with pool.connection() as connection:
+            found = store.leads_called(connection, normalise_external_id(query.external_id) or "")
+            if len(found) > 1:
+                raise Problem(409, "Two leads go by this id", "In different sources; ask by lead_id.")
+            if not found:
+                raise Problem(404, "No such lead")
+            return answer(lead_page(connection, found.pop()))
+
+    @api.get("/leads/<lead_id>/timeline")
+    @requires("leads:read")
+    def timeline(path: LeadPath, query: PageQuery) -> Response:
+        """The lead's events, the latest first."""
+        occurred_at, source, event_id = cursor_values(query.cursor, datetime.fromisoformat, str, str)
+        with pool.connection() as connection:
+            known_lead(connection, path.lead_id)
+            rows = store.timeline(
+                connection, path.lead_id, before=(occurred_at, source, event_id), limit=query.limit + 1
+            )
+        shown, cursor = page(rows, query.limit, lambda row: [row["occurred_at"], row["source"], row["id"]])
+        return answer({"events": shown, "next_cursor": cursor})
+
+    @api.get("/leads/<lead_id>/scores")
+    @requires("leads:read")
+    def scores(path: LeadPath, query: PageQuery) -> Response:
+        """The lead's scores, the latest first."""
+        (version,) = cursor_values(query.cursor, int)
+        with pool.connection() as connection:
+            known_lead(connection, path.lead_id)
+            rows = store.scores(connection, path.lead_id, before=version, limit=query.limit + 1)
+        shown, cursor = page(rows, query.limit, lambda row: [row["score_version"]])
+        return answer({"scores": shown, "next_cursor": cursor})
+
+
+def language() -> str:
+    """The language of LANGUAGES that the caller likes best."""
+    return request.accept_languages.best_match(LANGUAGES, default=LANGUAGES[0]) or LANGUAGES[0]
+
+
+def known_lead(connection: Connection, lead_id: UUID) -> dict[str, Any]:
+    """The lead's row; a 404 for one that is not known or was erased."""
+    row = store.lead(connection, lead_id)
+    if row is None or row["status"] == "erased":
+        raise Problem(404, "No such lead")
+    return row
+
+
+def lead_page(connection: Connection, lead_id: UUID) -> dict[str, Any]:
+    row = known_lead(connection, lead_id)
+    published = model_store.published_version(connection) is not None
+    return views.lead_page(row, language(), model_published=published)

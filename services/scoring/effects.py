@@ -1,0 +1,176 @@
+"""What a batch writes and announces of its leads: rows of the schema, records for the topics. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.scoring.intake import Intake
+from services.scoring.model import score
+from services.scoring.reasons import explain
+from services.scoring.registry import Published, grade_of
+from services.scoring.snapshots import Snapshot
+from services.scoring.state import PROFILE, LeadState, from_json, moment, to_json
+from shared.contracts import rejection
+from shared.contracts.topics import LEAD_MESSAGES, LEAD_SCORED
+from shared.records import Outgoing
+
+Row = dict[str, Any]
+ID_REUSED = "id_reused"
+
+
+@dataclass(slots=True)
+class Work:
+    """One lead of a batch: its state, what its row held before, and the snapshot to score it on."""
+
+    lead_id: UUID
+    state: LeadState
+    score_version: int = 0
+    status_before: str | None = None
+    latest: Snapshot | None = None
+    snapshot_id: int | None = None
+
+    @property
+    def closed_now(self) -> bool:
+        """Whether those who know of its scores must hear that it is won, lost or erased."""
+        return self.score_version > 0 and self.state.status not in ("open", self.status_before)
+
+    @property
+    def erased_now(self) -> bool:
+        return self.state.status == "erased" != self.status_before
+
+
+def work_of(row: Mapping[str, Any]) -> Work:
+    state = from_json(row["state"])
+    return Work(row["lead_id"], state, row["score_version"], state.status)
+
+
+def lead_row(work: Work, first: Intake) -> Row:
+    """`first` is the event that brought the lead into the batch."""
+    state = work.state
+    return {
+        "lead_id": work.lead_id,
+        "state": to_json(state),
+        "status": state.status,
+        **{name: state.value(name) for name in (*PROFILE, "owner")},
+        "source": first.event.source,
+        "created_at": moment(state.first or state.known),
+        "last_activity_at": moment(state.last or state.known),
+        "closed_at": moment(state.registers["outcome"][1][0]) if state.status in ("won", "lost") else None,
+        "message_waiting": state.message_waiting,
+    }
+
+
+def snapshot_row(lead_id: UUID, snapshot: Snapshot) -> Row:
+    return {
+        "lead_id": lead_id,
+        "kind": snapshot.kind,
+        "as_of": snapshot.as_of,
+        "last_source": snapshot.last_source,
+        "last_id": snapshot.last_id,
+        "features": snapshot.features,
+    }
+
+
+def score_rows(works: Sequence[Work], published: Published) -> list[Row]:
+    """The next score of each work that has a snapshot to score it on."""
+    looked_at = [(work, work.latest) for work in works if work.latest is not None]
+    scored = score(published.model, [snapshot.features for _, snapshot in looked_at])
+    return [
+        {
+            "lead_id": work.lead_id,
+            "score_version": work.score_version + 1,
+            "snapshot_id": work.snapshot_id,
+            "as_of": snapshot.as_of,
+            "model_version": published.model.version,
+            "threshold_version": published.threshold_version,
+            "probability": one.probability,
+            "log_odds": one.log_odds,
+            "base_log_odds": one.base_log_odds,
+            "grade": grade_of(one.probability, published.cuts),
+            "reasons": [
+                {"code": r.code, "params": r.params, "contribution": r.contribution}
+                for r in explain(one.contributions, snapshot.features, published.model.columns)
+            ],
+        }
+        for (work, snapshot), one in zip(looked_at, scored, strict=True)
+    ]
+
+
+def scored(work: Work, row: Row, *, demo: bool) -> Outgoing:
+    """A new score, for lead.scored.v1."""
+    fields = ("score_version", "as_of", "probability", "grade", "log_odds", "model_version", "reasons")
+    return _announced(work, {name: row[name] for name in fields}, demo=demo)
+
+
+def closed(work: Work, *, demo: bool) -> Outgoing:
+    """That a lead is won or lost, newer than its last score; of an erased one the topic forgets all."""
+    if work.state.status == "erased":
+        return Outgoing(LEAD_SCORED, str(work.lead_id), None)
+    unscored = dict.fromkeys(("probability", "grade", "log_odds", "model_version"))
+    return _announced(
+        work,
+        {
+            "score_version": work.score_version + 1,
+            "as_of": moment(work.state.known),
+            **unscored,
+            "reasons": [],
+        },
+        demo=demo,
+    )
+
+
+def _announced(work: Work, said: Mapping[str, Any], *, demo: bool) -> Outgoing:
+    value = {
+        "lead_id": work.lead_id,
+        **said,
+        # A subject that is an address would be personal data, which lead.scored.v1 does not carry.
+        "external_ids": [
+            {"source": source, "subject": subject}
+            for source, subject in work.state.subjects().items()
+            if "@" not in str(subject)
+        ],
+        "status": work.state.status,
+        "demo": demo,
+    }
+    return Outgoing(LEAD_SCORED, str(work.lead_id), orjson.dumps(value))
+
+
+def message(intake: Intake, work: Work, grade: str | None) -> Outgoing | None:
+    """What a person wrote, for the responder. Declared history is not answered: it was, or it is too late."""
+    event, state = intake.event, work.state
+    written = event.type == "crm.message.received" and event.data.get("text")
+    if not written or intake.history or state.status == "erased":
+        return None
+    value = {
+        "lead_id": work.lead_id,
+        "message": {
+            "source": event.source,
+            "id": event.id,
+            "occurred_at": event.occurred_at,
+            **{name: event.data.get(name) for name in ("channel", "subject", "text", "thread_id")},
+        },
+        "language": event.data.get("language") or state.value("language"),
+        "grade": grade,
+        "stage": state.value("stage"),
+        "lead": {
+            **{name: state.value(name) for name in ("name", "company", "email")},
+            "attributes": state.attributes(),
+        },
+        "traceparent": intake.traceparent,
+    }
+    return Outgoing(LEAD_MESSAGES, str(work.lead_id), orjson.dumps(value))
+
+
+def conflict(intake: Intake) -> Outgoing:
+    """An event's id that came with another content."""
+    return rejection.rejected(
+        intake.record.value or b"",
+        source=intake.event.source,
+        connector=intake.record.topic,
+        reason=ID_REUSED,
+        detail="An event with this source and id was already taken with another content; the first counts.",
+        event_key=f"{intake.event.source}|{intake.event.id}",
+    )
