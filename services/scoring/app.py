@@ -18,9 +18,9 @@ def create_app(settings: ScoringSettings | None = None) -> Flask:
     logs.configure("scoring", settings.log_level)
     pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=8)
     verifier, auth_pool = connect_verifier(settings.database_url, settings.token_secret.get_secret_value())
-    app = create_api(
-        "scoring", verifier, ready={"postgres": lambda: answers(pool)}, resources=[pool, auth_pool]
-    )
     log_ends = LogEnds(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
+    app = create_api(
+        "scoring", verifier, ready={"postgres": lambda: answers(pool)}, resources=[pool, auth_pool, log_ends]
+    )
     app.register_api(create_blueprint(pool, log_ends, settings.topic_prefix))
     return app

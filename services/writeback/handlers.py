@@ -50,6 +50,8 @@ def plan_deliveries(
             )
     if erased:
         store.forget_leads(connection, sorted(erased))
+        # The two topics have no order between them: what was approved beside an erasure is not sent.
+        replies = [reply for reply in replies if reply.lead_id not in erased]
     if scores or replies:
         store.add(connection, destination, [*scores.values(), *replies])
     outbox.add(connection, rejected)

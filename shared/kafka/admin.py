@@ -62,3 +62,8 @@ class LogEnds:
             except KafkaError as error:
                 raise BrokerUnavailable(type(error).__name__) from error
         return {partition.partition: offset for partition, offset in ends.items()}
+
+    def close(self) -> None:
+        with self._lock:
+            if self._consumer is not None:
+                self._consumer.close()

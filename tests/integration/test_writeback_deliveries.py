@@ -314,6 +314,12 @@ def test_an_erased_lead_is_forgotten(house: House) -> None:
     assert [row["lead_id"] for row in house.rows()] == ["lead-2"]
 
 
+def test_a_reply_approved_beside_an_erasure_is_not_sent(house: House) -> None:
+    approved = Record(REPLY_EVENTS, 0, 1, "lead-1", orjson.dumps(a_reply("lead-1", "draft-1")))
+    house.plan_records([approved, Record(LEAD_SCORED, 0, 1, "lead-1", None)])
+    assert house.rows() == []
+
+
 def test_what_is_malformed_or_was_not_approved_is_kept_aside_and_never_sent(
     house: House, receiver: Receiver
 ) -> None:
