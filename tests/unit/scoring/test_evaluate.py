@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leads import invented
 
 from services.scoring.learning.evaluate import EvaluationRefused, evaluate_file
 from services.scoring.learning.fit import NotEnoughOutcomes
 from shared.tabular import TableError
+from tests.unit.scoring.leads import invented
 
 X_EDUCATION = Path(__file__).parents[4] / "shared" / "data" / "xeducation" / "Leads.csv"
 LEAKS = [

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from leads import invented
 
 from services.scoring.learning.compare import choose
 from services.scoring.learning.fit import NotEnoughOutcomes, NoUsableFeature, fit
 from services.scoring.learning.splits import count_outcomes, rolling_origin, stratified_folds
 from services.scoring.model import score, to_bytes
+from tests.unit.scoring.leads import invented
 
 
 def test_too_few_wins_says_how_many_are_missing():

@@ -7,7 +7,6 @@ import numpy as np
 import orjson
 import pytest
 import xgboost
-from leads import invented
 
 from services.scoring.calibration import Calibration
 from services.scoring.columns import encode
@@ -15,6 +14,7 @@ from services.scoring.learning.compare import FITTERS
 from services.scoring.learning.fit import training_set
 from services.scoring.model import Model, ModelCorrupt, digest, from_bytes, score, to_bytes
 from services.scoring.trees import feature_types
+from tests.unit.scoring.leads import invented
 
 
 def fitted(kind: str) -> Model:

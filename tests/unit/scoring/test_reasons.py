@@ -3,13 +3,13 @@
 import math
 
 import pytest
-from leads import invented
 
 from services.scoring.actions import next_action
 from services.scoring.columns import Column, Columns
 from services.scoring.learning.fit import fit
 from services.scoring.model import score
 from services.scoring.reasons import Reason, explain
+from tests.unit.scoring.leads import invented
 
 ACTIVITY = "activity.demande.de devis"
 NUMBERS = (

@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from leads import invented
 
 from services.scoring.learning.fit import fit
 from services.scoring.model import digest, to_bytes
+from tests.unit.scoring.leads import invented
 
 LOADED = (
     "import sys; print(*sorted({name.partition('.')[0] for name in sys.modules} & {'sklearn', 'xgboost'}))"
