@@ -23,7 +23,6 @@ LEAST_DISK_BYTES = 2 * GIGABYTE
 LEAST_MEMORY_BYTES = 4 * GIGABYTE
 LEAST_PYTHON = (3, 11)
 COMPANY_LANGUAGES = ("fr", "en")
-JAR_REPOSITORY = "https://repo1.maven.org/maven2/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +180,11 @@ def embedded_kafka() -> Check:
     if cached:
         return Check("Embedded Kafka", "ok", f"{len(cached)} jars as locked, in {kafka_jars.cache_folder()}")
     try:
-        httpx.head(JAR_REPOSITORY, timeout=5)  # an answer of any kind is a network; through the proxy, if any
+        # An answer of any kind is a network; through the proxy, if any.
+        httpx.head(kafka_jars.repository(), timeout=5)
     except httpx.HTTPError as error:
         return Check(
-            "Embedded Kafka", "fail", f"not downloaded yet, and {JAR_REPOSITORY} does not answer ({error})",
+            "Embedded Kafka", "fail", f"not downloaded yet, and its jars cannot be had ({error})",
             "connect to the network once (or set HTTPS_PROXY), or set KAFKA_BOOTSTRAP_SERVERS",
         )  # fmt: skip
     return Check("Embedded Kafka", "ok", "will be downloaded at the first start (44 MB)")

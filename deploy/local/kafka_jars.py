@@ -103,6 +103,14 @@ def resolve() -> list[Path]:
     return jars
 
 
+def repository() -> str:
+    """The address that the jars are downloaded from: jgo's own."""
+    with _quiet():
+        from jgo.constants import MAVEN_CENTRAL_URL  # noqa: PLC0415 - as below
+
+        return str(MAVEN_CENTRAL_URL)
+
+
 def download() -> list[Path]:
     """Have jgo resolve and download the jars, with the packaged Java and without its remarks."""
     before = os.environ.get("JAVA_HOME")
