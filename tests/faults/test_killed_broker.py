@@ -9,7 +9,7 @@ from shared.kafka.admin import create_topics
 from shared.kafka.errors import BrokerUnavailable
 from shared.kafka.publisher import Publisher
 from shared.records import Outgoing
-from tests.harness.embedded import start_kafka
+from tests.harness.embedded import running_kafka
 from tests.harness.processes import wait_until
 
 TOPIC = "probe"
@@ -54,18 +54,18 @@ def stored(bootstrap: str) -> list[str]:
 
 
 def test_a_publisher_outlives_its_broker_and_loses_nothing_it_confirmed(tmp_path: Path) -> None:
-    broker = start_kafka(tmp_path / "kafka")
-    create_topics(broker.bootstrap, {TOPIC: (1, {})})
-    publisher = Publisher(broker.bootstrap)
-    sender = Sender(publisher)
-    sender.start()
-    wait_until(lambda: len(sender.confirmed) > 200, what="a stream of records")
-    broker.kill()
-    wait_until(lambda: sender.refused > 0, what="a refusal while the broker is dead")
-    before = len(sender.confirmed)
-    with start_kafka(tmp_path / "kafka") as again:
+    with running_kafka(tmp_path / "kafka") as broker:
+        create_topics(broker.server.bootstrap, {TOPIC: (1, {})})
+        publisher = Publisher(broker.server.bootstrap)
+        sender = Sender(publisher)
+        sender.start()
+        wait_until(lambda: len(sender.confirmed) > 200, what="a stream of records")
+        broker.kill()
+        wait_until(lambda: sender.refused > 0, what="a refusal while the broker is dead")
+        before = len(sender.confirmed)
+    with running_kafka(tmp_path / "kafka") as again:
         wait_until(lambda: len(sender.confirmed) > before + 200, timeout_s=60, what="the stream again")
         sender.stopping.set()
         sender.join(30)
-        assert set(sender.confirmed) <= set(stored(again.bootstrap))
+        assert set(sender.confirmed) <= set(stored(again.server.bootstrap))
         publisher.close()
