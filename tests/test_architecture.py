@@ -31,7 +31,15 @@ COMMON = {
 }
 # Anyone may call these: they say nothing of any lead, or carry a signature of their own.
 OPEN_TO_ALL = {
-    "ingest": {"healthz", "readyz", "metrics", "openapi", "ingest.webhook"},
+    "ingest": {
+        "healthz",
+        "readyz",
+        "metrics",
+        "openapi",
+        "asyncapi",
+        "ingest.webhook",
+        "ingest.webhook_address",
+    },
     "scoring": {"healthz", "readyz", "metrics", "openapi"},
     "responder": {"healthz", "readyz", "metrics", "openapi"},
 }

@@ -1,18 +1,23 @@
-"""The ingest service over HTTP: events and webhooks in, quarantine out. 202 means: held by Kafka."""
+"""The ingest service over HTTP: events and webhooks in, quarantine out. 202 means: held by Kafka.
 
-from collections.abc import Sequence
+Salesforce is told 200 instead, with the acknowledgement that it waits for.
+"""
+
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import orjson
 import structlog
-from flask import Response, request
+from flask import Flask, Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from services.ingest import store
 from services.ingest.accept import (
     CONTENT_TYPES,
+    SINGLE,
     Accepted,
     Refused,
     Sender,
@@ -20,10 +25,18 @@ from services.ingest.accept import (
     split,
 )
 from services.ingest.connectors import CONNECTORS, Connector
-from services.ingest.connectors.webhook_call import SignatureRefused, Untranslatable, WebhookCall
+from services.ingest.connectors.reading import Translated
+from services.ingest.connectors.signing import check_usable
+from services.ingest.connectors.webhook_call import (
+    Event,
+    SecretUnusable,
+    SignatureRefused,
+    Untranslatable,
+    WebhookCall,
+)
 from services.ingest.settings import IngestSettings
+from shared.contracts.asyncapi import asyncapi
 from shared.contracts.errors import InvalidEvent
-from shared.contracts.parsing import parse_json
 from shared.contracts.rejection import rejected
 from shared.contracts.topics import MAX_EVENT_BYTES
 from shared.http import Problem, answer, cursor_values, principal, public, requires, unavailable
@@ -34,6 +47,7 @@ from shared.postgres import Pool
 from shared.records import Outgoing
 
 log = structlog.get_logger()
+SECRETS = "INGEST_WEBHOOK_SECRETS"
 
 
 class SourcePath(BaseModel):
@@ -58,12 +72,19 @@ def _publish(publisher: Publisher, records: Sequence[Outgoing]) -> None:
         raise Problem(413, "An event is too large", "Leave attachments out.") from error
 
 
-def _quarantined(refused: Sequence[Refused], source: str, connector: str) -> list[Outgoing]:
-    # The caller is told of each; one too large for a record is in no place but theirs.
+def _quarantined(
+    refused: Sequence[Refused], source: str, connector: str, content_type: str
+) -> list[Outgoing]:
     return [
-        rejected(one.raw, source=source, connector=connector, reason="invalid_event", detail=one.error)
+        rejected(
+            one.raw,
+            source=source,
+            connector=connector,
+            reason="invalid_event",
+            detail=one.error,
+            content_type=content_type,
+        )
         for one in refused
-        if len(one.raw) <= MAX_EVENT_BYTES
     ]
 
 
@@ -81,15 +102,55 @@ def _read_events(sender: Sender, received_at: datetime) -> Accepted:
         raise Problem(400, "The body cannot be read", error.message) from error
 
 
-def _verify(connector: Connector, call: WebhookCall, secrets: Sequence[str]) -> None:
-    """Accepted when one of the secrets fits: two are valid while they are rotated."""
+def _verify(connector: Connector, source: str, call: WebhookCall, secrets: Sequence[str]) -> None:
+    """Accepted when one of the secrets fits: two are valid while they are rotated.
+
+    Where none fits and one could not be used at all, the fault may be ours: never a 4xx, which vendors do
+    not send again.
+    """
     refusal = SignatureRefused()
-    for secret in secrets:
+    unusable = []
+    for position, secret in enumerate(secrets, start=1):
         try:
+            check_usable(secret)
             return connector.verify(call, secret)
         except SignatureRefused as error:
             refusal = error
+        except SecretUnusable as error:
+            unusable.append(f"secret {position} of {source!r}: {error}")
+    if unusable:
+        log.error("webhook_secret_unusable", source=source, setting=SECRETS, problems=unusable)
+        raise unavailable(f"{SECRETS}: {'; '.join(unusable)}.")
     raise Problem(401, "Signature refused", str(refusal)) from refusal
+
+
+def _translate(connector: Connector, call: WebhookCall) -> Translated:
+    try:
+        payload = connector.parse(call)
+    except InvalidEvent as error:
+        return [Untranslatable(error.message, call.body)]
+    return connector.translate(payload, call)
+
+
+def _item(one: Event | Untranslatable) -> tuple[bytes, Callable[[], object]]:
+    """What `accept` takes: the raw bytes and how to read them; what was not translated is refused there."""
+    if not isinstance(one, Untranslatable):
+        return orjson.dumps(one), lambda: one
+
+    def refuse() -> object:
+        raise InvalidEvent(one.reason)
+
+    return one.raw, refuse
+
+
+def add_asyncapi(app: Flask) -> None:
+    """Serve the description of the topics, as /openapi.json is that of the routes."""
+    document = orjson.dumps(asyncapi(version("eclaireur")))
+
+    @app.route("/asyncapi.json", endpoint="asyncapi")
+    @public
+    def serve_asyncapi() -> Response:
+        return Response(document, content_type="application/json")
 
 
 def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings) -> APIBlueprint:
@@ -114,7 +175,9 @@ def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings)
                 pointer=accepted.refused[0].pointer,
                 rejected=_told(accepted.refused),
             )
-        quarantined = _quarantined(accepted.refused, caller.source or caller.name, "events")
+        # The caller is told of each; one too large for a record is in no place but theirs.
+        kept = [one for one in accepted.refused if len(one.raw) <= MAX_EVENT_BYTES]
+        quarantined = _quarantined(kept, caller.source or caller.name, "events", SINGLE)
         _publish(publisher, [*accepted.outgoing, *quarantined])
         return answer(
             {
@@ -135,7 +198,7 @@ def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings)
         secrets = [s.get_secret_value() for s in settings.ingest_webhook_secrets.get(path.source, ())]
         if not secrets:
             # Never a 4xx, which vendors do not send again: the secret may be set in a minute.
-            raise unavailable(f"No secret is set for {path.source!r} (INGEST_WEBHOOK_SECRETS).")
+            raise unavailable(f"No secret is set for {path.source!r} ({SECRETS}).")
         call = WebhookCall(
             method=request.method,
             url=settings.ingest_public_url.rstrip("/") + request.full_path.rstrip("?"),
@@ -143,30 +206,39 @@ def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings)
             body=request.get_data(cache=False),
             received_at=datetime.now(UTC),
         )
-        _verify(connector, call, secrets)
+        _verify(connector, path.source, call, secrets)
         return _take(connector, path.source, call)
+
+    @api.get("/webhooks/<source>")
+    @public  # it says no more than the documentation does
+    def webhook_address(path: SourcePath) -> Response:
+        """Whether this is an address for webhooks: Intercom asks (HEAD) before it saves one."""
+        if path.source not in CONNECTORS:
+            raise Problem(404, "No such source", f"Known sources: {', '.join(sorted(CONNECTORS))}.")
+        return answer({"source": path.source})
 
     def _take(connector: Connector, source: str, call: WebhookCall) -> Response:
         """What is authentic is kept: as events, or raw in quarantine. A vendor would not send it again."""
-        if len(call.body) > MAX_EVENT_BYTES:
+        if len(call.body) > MAX_EVENT_BYTES and not connector.attachments:
             raise Problem(413, "The call is too large", f"At most {MAX_EVENT_BYTES} bytes.")
-        try:
-            translated = connector.translate(parse_json(call.body), call)
-            items = [(orjson.dumps(event), lambda event=event: event) for event in translated]
-            accepted = accept(items, Sender(None, history=False), call.received_at)
-        except (InvalidEvent, Untranslatable) as error:
-            accepted = Accepted(refused=[Refused(0, None, str(error), "", call.body)])
-        quarantined = _quarantined(accepted.refused, source, source)
+        items = [_item(one) for one in _translate(connector, call)]
+        accepted = accept(items, Sender(None, history=False), call.received_at)
+        # Of a mail that is too large the beginning is kept: it says whose it is.
+        content_type = call.headers.get("content-type", "application/octet-stream")[:200]
+        quarantined = _quarantined(accepted.refused, source, source, content_type)
         _publish(publisher, [*accepted.outgoing, *quarantined])
-        return answer({"accepted": len(accepted.outgoing), "rejected": _told(accepted.refused)}, 202)
+        told = connector.acknowledge(len(accepted.outgoing), _told(accepted.refused))
+        return Response(told.body, status=told.status, content_type=told.content_type)
 
     @api.get("/rejected")
     @requires("rejected:read")
     def list_rejected(query: PageQuery) -> Response:
-        """What was refused, raw and with the reason, the latest first."""
+        """What was refused, raw and with the reason, the latest first; to a source's key, of that source."""
         (before,) = cursor_values(query.cursor, int)
         with pool.connection() as connection:
-            rows = store.list_rejected(connection, before=before, limit=query.limit + 1)
+            rows = store.list_rejected(
+                connection, source=principal().source, before=before, limit=query.limit + 1
+            )
         shown, cursor = page(rows, query.limit, lambda row: [row["rejected_id"]])
         return answer({"rejected": shown, "next_cursor": cursor})
 

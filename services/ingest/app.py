@@ -3,7 +3,7 @@
 from flask import Flask
 
 from services.ingest import store
-from services.ingest.api import create_blueprint
+from services.ingest.api import add_asyncapi, create_blueprint
 from services.ingest.settings import IngestSettings
 from shared import logs
 from shared.auth.verify import connect_verifier
@@ -28,5 +28,6 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
         "ingest", verifier, ready={"kafka": publisher.ready}, resources=[publisher, pool, auth_pool]
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.ingest_max_body_bytes
+    add_asyncapi(app)
     app.register_api(create_blueprint(publisher, pool, settings))
     return app

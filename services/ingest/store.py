@@ -17,6 +17,9 @@ def add_rejected(connection: Connection, rows: Sequence[dict[str, Any]]) -> None
     connection.execute(_QUERIES["add_rejected"], {"rows": orjson.dumps(rows).decode()})
 
 
-def list_rejected(connection: Connection, *, before: int | None, limit: int) -> list[dict[str, Any]]:
-    """The latest first, those with a smaller `rejected_id` than `before`."""
-    return connection.execute(_QUERIES["list_rejected"], {"before": before, "limit": limit}).fetchall()
+def list_rejected(
+    connection: Connection, *, source: str | None, before: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """The latest first, those with a smaller `rejected_id` than `before`, of one source or of all (None)."""
+    values = {"source": source, "before": before, "limit": limit}
+    return connection.execute(_QUERIES["list_rejected"], values).fetchall()

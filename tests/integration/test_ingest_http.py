@@ -1,11 +1,13 @@
 """What ingest answers: 202 only for what Kafka holds, and words that help for everything else."""
 
 import base64
+import hmac
 import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -14,13 +16,23 @@ from kafka import KafkaConsumer, TopicPartition
 from standardwebhooks import Webhook
 
 from services.ingest.app import create_app
+from services.ingest.handlers import on_rejected
 from services.ingest.settings import IngestSettings
+from shared.contracts.rejection import rejected
 from shared.contracts.topics import CRM_EVENTS, CRM_REJECTED
 from shared.http import close
+from shared.records import Record
 from tests.harness.platform import Installation
 
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 SECRET = "whsec_" + base64.b64encode(b"7" * 32).decode()
+ORGANISATION = "00D5g00000ABCDEEA1"
+WEBHOOK_SECRETS = {
+    "salesforce": [ORGANISATION],
+    "odoo": ["in the address"],
+    "mail": ["relay:password"],
+    "segment": ["new", "previous"],
+}
 
 
 def settings(installation: Installation, **others: Any) -> IngestSettings:
@@ -29,7 +41,7 @@ def settings(installation: Installation, **others: Any) -> IngestSettings:
         "kafka_bootstrap_servers": installation.platform.bootstrap,
         "topic_prefix": installation.topic_prefix,
         "token_secret": installation.token_secret,
-        "ingest_webhook_secrets": {"standard": [SECRET]},
+        "ingest_webhook_secrets": {"standard": [SECRET], **WEBHOOK_SECRETS},
     }
     return IngestSettings(**{**values, **others})
 
@@ -221,3 +233,155 @@ def test_a_source_without_secret_is_asked_to_come_again(client: FlaskClient) -> 
     assert answer.status_code == 503
     assert "Retry-After" in answer.headers
     assert client.post("/v1/webhooks/unknown", data=b"[]").status_code == 404
+
+
+def test_a_configured_secret_that_cannot_be_one_is_503_and_names_the_setting(
+    installation: Installation,
+) -> None:
+    for unusable in ("whsec_é", "", "whsec_a"):
+        with running(installation, ingest_webhook_secrets={"standard": [unusable]}) as client:
+            answer = client.post("/v1/webhooks/standard", data=b"{}", headers=signed(b"{}"))
+            assert answer.status_code == 503
+            assert "INGEST_WEBHOOK_SECRETS" in answer.json["detail"]
+            assert unusable == "" or unusable not in answer.json["detail"]
+            assert int(answer.headers["Retry-After"]) > 0
+    # A good one beside it still opens the door: they may be in the midst of a rotation.
+    with running(installation, ingest_webhook_secrets={"standard": ["whsec_é", SECRET]}) as client:
+        assert client.post("/v1/webhooks/standard", data=b"{}", headers=signed(b"{}")).status_code == 202
+
+
+def segment_call(*calls: dict[str, Any], key: str = "new") -> dict[str, Any]:
+    body = json.dumps(calls).encode()
+    return {"data": body, "headers": {"X-Signature": hmac.new(key.encode(), body, "sha1").hexdigest()}}
+
+
+def segment_page(message_id: str) -> dict[str, Any]:
+    now = datetime.now(UTC).isoformat()
+    return {"type": "page", "messageId": message_id, "anonymousId": "a", "timestamp": now}
+
+
+def test_one_bad_notification_of_a_webhook_costs_no_other(
+    installation: Installation, client: FlaskClient
+) -> None:
+    bad = {"type": "alias", "messageId": "m2", "timestamp": "2026-03-02T09:02:31Z"}
+    posted = segment_call(segment_page("m1"), bad, segment_page("m3"), key="previous")
+    answer = client.post("/v1/webhooks/segment", **posted)
+    assert (answer.status_code, answer.json["accepted"]) == (202, 2)
+    assert [refused["index"] for refused in answer.json["rejected"]] == [1]
+    assert {json.loads(record.value)["id"] for record in held(installation, CRM_EVENTS)} == {"m1", "m3"}
+    (kept,) = (json.loads(record.value) for record in held(installation, CRM_REJECTED))
+    assert json.loads(base64.b64decode(kept["raw_base64"])) == bad
+
+
+def test_no_hostile_body_of_an_authentic_webhook_is_an_error_or_lost(
+    installation: Installation, client: FlaskClient
+) -> None:
+    bodies = [
+        b"",
+        b"\xff\xfe",
+        b"null",
+        b"{}",
+        b'{"a": NaN}',
+        b'{"a": 1e999}',
+        b'{"messageId": "\\u0000", "type": "page"}',
+        b'{"messageId": "\\ud800", "type": "page"}',
+        b'{"type": "page", "type": "track"}',
+        b"[" * 10_000,
+        b"[" * 10_000 + b"]" * 10_000,
+        b'{"a":' * 100 + b"1" + b"}" * 100,
+        b"x" * 700_000,
+    ]
+    for body in bodies:
+        signature = hmac.new(b"new", body, "sha1").hexdigest()
+        answer = client.post(
+            "/v1/webhooks/segment", data=body, headers={"X-Signature": signature}, content_type="text/plain"
+        )
+        assert (answer.status_code, answer.json["accepted"]) == (202, 0), body[:20]
+    kept = [json.loads(record.value) for record in held(installation, CRM_REJECTED)]
+    assert sorted(base64.b64decode(one["raw_base64"]) for one in kept) == sorted(bodies)
+    too_large = b"x" * 700_001
+    signature = hmac.new(b"new", too_large, "sha1").hexdigest()
+    answer = client.post("/v1/webhooks/segment", data=too_large, headers={"X-Signature": signature})
+    assert answer.status_code == 413
+    assert client.post("/v1/webhooks/segment", data=b"{}", headers={"X-Signature": "é"}).status_code == 401
+
+
+def test_salesforce_gets_the_acknowledgement_that_it_waits_for(
+    installation: Installation, client: FlaskClient
+) -> None:
+    body = f"""<?xml version="1.0"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
+        xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><s:Body>
+        <notifications xmlns="http://soap.sforce.com/2005/09/outbound">
+        <OrganizationId>{ORGANISATION}</OrganizationId><Notification><Id>04l1</Id>
+        <sObject xsi:type="sf:Lead" xmlns:sf="urn:sobject.enterprise.soap.sforce.com"><sf:Id>00Q1</sf:Id>
+        <sf:Email>claire@example.fr</sf:Email></sObject></Notification></notifications></s:Body></s:Envelope>"""
+    answer = client.post("/v1/webhooks/salesforce", data=body.encode(), content_type="text/xml")
+    assert (answer.status_code, answer.content_type) == (200, "text/xml; charset=utf-8")
+    assert b"<Ack>true</Ack>" in answer.data
+    assert len(held(installation, CRM_EVENTS)) == 1
+    forged = body.replace(ORGANISATION, "00D000000000000EAA").encode()
+    assert client.post("/v1/webhooks/salesforce", data=forged, content_type="text/xml").status_code == 401
+
+
+def test_odoos_secret_is_in_the_address(installation: Installation, client: FlaskClient) -> None:
+    lead = {"_model": "crm.lead", "_id": 1, "_action": "x(#1)", "email_from": "claire@example.fr"}
+    assert client.post("/v1/webhooks/odoo?secret=in%20the+address", json=lead).status_code == 202
+    for address in ("/v1/webhooks/odoo", "/v1/webhooks/odoo?secret=", "/v1/webhooks/odoo?secret=x"):
+        assert client.post(address, json=lead).status_code == 401
+    assert len(held(installation, CRM_EVENTS)) == 1
+
+
+def test_a_mail_with_a_large_attachment_is_taken_without_it(
+    installation: Installation, client: FlaskClient
+) -> None:
+    made = EmailMessage()
+    made["From"], made["Subject"] = "Claire <claire@example.fr>", "Devis"
+    made.set_content("Bonjour, un devis ?")
+    made.add_attachment(b"x" * 2_000_000, maintype="application", subtype="pdf", filename="plan.pdf")
+    sent: dict[str, Any] = {"data": made.as_bytes(), "content_type": "message/rfc822"}
+    assert client.post("/v1/webhooks/mail", auth=("relay", "password"), **sent).status_code == 202
+    assert client.post("/v1/webhooks/mail", auth=("relay", "wrong"), **sent).status_code == 401
+    (record,) = held(installation, CRM_EVENTS)
+    assert json.loads(record.value)["data"]["text"] == "Bonjour, un devis ?"
+    without_sender = {**sent, "data": b"Subject: x\r\n\r\n" + b"y" * 2_000_000}
+    answer = client.post("/v1/webhooks/mail", auth=("relay", "password"), **without_sender)
+    assert (answer.status_code, answer.json["accepted"]) == (202, 0)
+    (kept,) = (json.loads(record.value) for record in held(installation, CRM_REJECTED))
+    assert (kept["content_type"], kept["source"]) == ("message/rfc822", "mail")
+
+
+def test_a_webhook_address_says_that_it_is_one(client: FlaskClient) -> None:
+    assert client.head("/v1/webhooks/intercom").status_code == 200
+    assert client.get("/v1/webhooks/unknown").status_code == 404
+
+
+def test_a_sources_key_sees_only_what_was_refused_of_its_source(
+    installation: Installation, client: FlaskClient
+) -> None:
+    sources = ("forms", "forms|email:a@example.fr", "formsandmore", "crm")
+    records = [
+        Record(
+            CRM_REJECTED,
+            0,
+            offset,
+            source,
+            rejected(b"x", source=source, connector="events", reason="r", detail=str(offset)).value,
+        )
+        for offset, source in enumerate(sources)
+    ]
+    with installation.connect("ingest") as connection:
+        on_rejected(connection, records)
+
+    def seen(token: str) -> list[str]:
+        answer = client.get("/v1/rejected", headers={"Authorization": f"Bearer {token}"})
+        return sorted(row["source"] for row in answer.json["rejected"])
+
+    assert seen(installation.key("rejected:read")) == sorted(sources)
+    assert seen(installation.key("rejected:read", source="forms")) == sorted(sources[:2])
+    assert seen(installation.key("rejected:read", source="elsewhere")) == []
+
+
+def test_the_topics_are_described_to_anyone(client: FlaskClient) -> None:
+    answer = client.get("/asyncapi.json")
+    assert (answer.status_code, answer.json["asyncapi"]) == (200, "3.0.0")
+    assert CRM_EVENTS in answer.json["channels"]

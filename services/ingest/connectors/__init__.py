@@ -1,29 +1,78 @@
-"""How each vendor signs and says things: one module a vendor, with `verify` and `translate`.
+"""How each vendor proves who it is and says things: one module a vendor, with `verify` and `translate`.
 
-`translate` is pure. So is HubSpot's `verify`; that of Standard Webhooks is its library's, which reads the
-clock.
+Both are pure, but for the `verify` of Standard Webhooks, whose library reads the clock. `translate` never
+raises, whatever JSON it is given.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.ingest.connectors import hubspot, standard
-from services.ingest.connectors.webhook_call import WebhookCall
+import orjson
 
-Event = dict[str, Any]
+from services.ingest.connectors import (
+    calendly,
+    dynamics,
+    hubspot,
+    intercom,
+    mail,
+    odoo,
+    pipedrive,
+    salesforce,
+    segment,
+    standard,
+    typeform,
+)
+from services.ingest.connectors.reading import Translated
+from services.ingest.connectors.webhook_call import Acknowledgement, WebhookCall
+from shared.contracts.parsing import parse_json
+
+Told = Sequence[dict[str, Any]]
+
+
+def parse_body(call: WebhookCall) -> object:
+    """The body as JSON. Raises InvalidEvent."""
+    return parse_json(call.body)
+
+
+def acknowledge(accepted: int, rejected: Told) -> Acknowledgement:
+    """202, with how many events were taken and what was not, and why."""
+    body = orjson.dumps({"accepted": accepted, "rejected": rejected})
+    return Acknowledgement(202, "application/json", body)
 
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """`verify(call, secret)` raises SignatureRefused. `translate(payload, call)` gives the events,
-    and raises Untranslatable for what is authentic but not understood."""
+    """`verify(call, secret)` raises SignatureRefused, or SecretUnusable when `secret` cannot be one.
+
+    `parse(call)` reads the body and raises InvalidEvent. `translate(payload, call)` gives valid events, and
+    an Untranslatable for each notification that is authentic but not understood. `acknowledge(accepted,
+    rejected)` is the answer that the vendor wants. `attachments`: a body may be larger than an event,
+    because most of it is left out.
+    """
 
     verify: Callable[[WebhookCall, str], None]
-    translate: Callable[[Any, WebhookCall], Sequence[Event]]
+    translate: Callable[[Any, WebhookCall], Translated]
+    parse: Callable[[WebhookCall], object] = parse_body
+    acknowledge: Callable[[int, Told], Acknowledgement] = acknowledge
+    attachments: bool = False
 
 
 CONNECTORS = {
+    "calendly": Connector(calendly.verify, calendly.translate),
+    "dynamics": Connector(dynamics.verify, dynamics.translate),
     "hubspot": Connector(hubspot.verify, hubspot.translate),
+    "intercom": Connector(intercom.verify, intercom.translate),
+    "mail": Connector(mail.verify, mail.translate, parse=mail.parse, attachments=True),
+    "odoo": Connector(odoo.verify, odoo.translate),
+    "pipedrive": Connector(pipedrive.verify, pipedrive.translate),
+    "salesforce": Connector(
+        salesforce.verify,
+        salesforce.translate,
+        parse=salesforce.parse,
+        acknowledge=salesforce.acknowledge,
+    ),
+    "segment": Connector(segment.verify, segment.translate),
     "standard": Connector(standard.verify, standard.translate),
+    "typeform": Connector(typeform.verify, typeform.translate),
 }

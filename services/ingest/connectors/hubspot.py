@@ -7,10 +7,27 @@ import base64
 import hashlib
 import hmac
 import re
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any
 
-from services.ingest.connectors.webhook_call import SignatureRefused, Untranslatable, WebhookCall
+from services.ingest.connectors.reading import (
+    NotUnderstood,
+    Translated,
+    as_list,
+    as_object,
+    event,
+    from_seconds,
+    hydrate,
+    identity,
+    is_scalar,
+    number,
+    required,
+    short,
+    text,
+    translate_each,
+)
+from services.ingest.connectors.signing import same
+from services.ingest.connectors.webhook_call import Event, SignatureRefused, WebhookCall
 
 TOLERANCE_MS = 300_000
 # HubSpot signs the URI with these escapes of its query decoded.
@@ -21,6 +38,8 @@ DECODED = {
 _ESCAPE = re.compile("|".join(DECODED), re.IGNORECASE)
 
 PROFILE = {"email", "phone", "company"}
+CONTACT_TYPE = "0-1"
+"""objectTypeId of contacts, in the subscriptions named object.* instead of contact.*"""
 
 
 def signed_uri(url: str) -> str:
@@ -41,44 +60,79 @@ def verify(call: WebhookCall, secret: str) -> None:
         raise SignatureRefused("X-HubSpot-Request-Timestamp is missing or no number of milliseconds")
     if abs(call.received_at.timestamp() * 1000 - int(timestamp)) > TOLERANCE_MS:
         raise SignatureRefused("the call is more than five minutes old")
-    expected = signature(secret, call.method, call.url, call.body, timestamp)
-    if not hmac.compare_digest(expected.encode(), given.encode()):
+    if not same(given, signature(secret, call.method, call.url, call.body, timestamp)):
         raise SignatureRefused("X-HubSpot-Signature-v3 does not match")
 
 
-def translate(payload: Any, call: WebhookCall) -> list[dict[str, Any]]:
-    """One event per notification of the array. Raises Untranslatable."""
-    notifications = payload if isinstance(payload, list) else [payload]
-    return [_event(notification) for notification in notifications]
+def translate(payload: Any, call: WebhookCall) -> Translated:
+    """The events of each notification of the array; one that is not understood costs no other."""
+    return translate_each(as_list(payload), _events, call)
 
 
-def _event(notification: Any) -> dict[str, Any]:
-    try:
-        kind = notification["subscriptionType"]
-        portal, contact, happened = (notification[n] for n in ("portalId", "objectId", "occurredAt"))
-        if not isinstance(contact, int | str):
-            raise TypeError("objectId")
-        # eventId is not unique, and a retry differs in attemptNumber only.
-        parts = (notification.get(n, "") for n in ("subscriptionId", "eventId", "propertyName"))
-        event_id = ":".join(str(part) for part in (kind, contact, happened, *parts))
-        base = {
-            "specversion": "1.0",
-            "id": event_id,
-            "source": f"hubspot:{portal}",
-            "subject": str(contact),
-            "time": datetime.fromtimestamp(happened / 1000, tz=UTC).isoformat(),
-        }
-        if kind == "contact.creation":
-            return {**base, "type": "crm.lead.created", "data": {"lead": {}}}
-        if kind == "contact.propertyChange":
-            return base | _property(notification["propertyName"], notification.get("propertyValue"))
-    except (KeyError, TypeError, ValueError, OverflowError, OSError) as error:
-        raise Untranslatable(f"not a HubSpot notification: {type(error).__name__} {error}") from error
-    raise Untranslatable(f"subscription type {str(kind)[:80]!r} is not handled yet")
+def _events(notification: Any) -> Iterator[Event]:
+    told = as_object(notification)
+    kind = text(told.get("subscriptionType")) or ""
+    if kind.startswith("object.") and told.get("objectTypeId") == CONTACT_TYPE:
+        kind = f"contact.{kind.removeprefix('object.')}"
+    contact = required(identity(told.get("objectId")), "objectId")
+    portal = required(identity(told.get("portalId")), "portalId")
+    milliseconds = number(told.get("occurredAt"))
+    time = from_seconds(None if milliseconds is None else milliseconds / 1000)
+    # eventId is not unique, and a retry differs in attemptNumber only.
+    parts = (told.get(name, "") for name in ("occurredAt", "subscriptionId", "eventId", "propertyName"))
+    base: dict[str, Any] = {
+        "source": f"hubspot:{portal}",
+        "event_id": ":".join(str(part) for part in (kind, contact, *parts)),
+        "time": required(time, "occurredAt"),
+        "subject": contact,
+    }
+    match kind:
+        case "contact.creation":
+            yield event("crm.lead.created", **base, hydrate=hydrate("hubspot", "contact", contact))
+        case "contact.propertyChange":
+            yield _property(base, required(text(told.get("propertyName")), "propertyName"), told)
+        case "contact.deletion" | "contact.restore":
+            yield event("crm.lead.updated", **base, deleted_at_source=kind == "contact.deletion")
+        case "contact.privacyDeletion":
+            yield event("crm.lead.erased", **base)
+        case "contact.merge":
+            yield from _merged(base, contact, told)
+        case _:
+            raise NotUnderstood(f"subscription type {short(told.get('subscriptionType'))} is not handled")
 
 
-def _property(name: str, value: Any) -> dict[str, Any]:
-    if name == "lifecyclestage":
-        return {"type": "crm.stage.changed", "data": {"lead": {}, "to": value}}
-    lead = {name: value} if name in PROFILE else {"attributes": {name: value}}
-    return {"type": "crm.lead.updated", "data": {"lead": lead}}
+def _property(base: dict[str, Any], name: str, told: Any) -> Event:
+    value = told.get("propertyValue")
+    if name == "lifecyclestage" and text(value):
+        return event("crm.stage.changed", **base, to=value)
+    if name in PROFILE:
+        return event("crm.lead.updated", **base, lead={name: text(value)})
+    # An emptied property is a null, which is not the same as one that was never told.
+    value = value if is_scalar(value) and value != "" else None
+    return event("crm.lead.updated", **base, lead={"attributes": {name: value}})
+
+
+def _merged(base: dict[str, Any], contact: str, told: Any) -> Iterator[Event]:
+    """Each contact that went says which one it became, and the one that stays asks for the rest.
+
+    All carry the remaining id as an external id, by which the leads are recognised as one.
+    """
+    primary = identity(told.get("primaryObjectId")) or contact
+    remaining = identity(told.get("newObjectId")) or primary
+    gone = [identity(one) for one in as_list(told.get("mergedObjectIds")) if one is not None]
+    lead = {"external_ids": {base["source"]: remaining}}
+    for one in dict.fromkeys([*gone, primary]):
+        if one != remaining:
+            subject = required(one, "mergedObjectIds")
+            yield event(
+                "crm.lead.updated",
+                **{**base, "event_id": f"{base['event_id']}:{subject}", "subject": subject},
+                lead=lead,
+                merged_into=remaining,
+            )
+    yield event(
+        "crm.lead.updated",
+        **{**base, "subject": remaining},
+        lead=lead,
+        hydrate=hydrate("hubspot", "contact", remaining),
+    )

@@ -3,18 +3,24 @@
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from services.ingest.connectors.webhook_call import SignatureRefused, Untranslatable, WebhookCall
+from services.ingest.connectors.reading import NotUnderstood, Translated, translate_each
+from services.ingest.connectors.webhook_call import Event, SecretUnusable, SignatureRefused, WebhookCall
 
 SOURCE = "standard"
 
 
 def verify(call: WebhookCall, secret: str) -> None:
-    """Raises SignatureRefused."""
-    webhook = Webhook(secret)
+    """Raises SignatureRefused, and SecretUnusable when the secret is not base64."""
+    try:
+        webhook = Webhook(secret)
+    except (ValueError, EmptyWebhookSecretError) as error:
+        raise SecretUnusable("write it as whsec_ and base64, as the sender shows it") from error
     try:
         webhook.verify(call.body, dict(call.headers), json_parse=False)
     # Malformed headers and bodies come out of the library as ValueErrors of several kinds.
@@ -24,18 +30,20 @@ def verify(call: WebhookCall, secret: str) -> None:
         ) from error
 
 
-def translate(payload: Any, call: WebhookCall) -> list[dict[str, Any]]:
-    """The one event of the body; its id is the webhook's. Raises Untranslatable."""
-    if not isinstance(payload, dict) or not {"type", "timestamp", "data"} <= payload.keys():
-        raise Untranslatable("the body is a JSON object with type, timestamp and data")
-    event = {
-        "specversion": "1.0",
-        "id": call.headers["webhook-id"],
-        "source": SOURCE,
-        "type": payload["type"],
-        "time": payload["timestamp"],
-        "data": payload["data"],
-    }
-    if payload.get("subject") is not None:
-        event["subject"] = payload["subject"]
-    return [event]
+def translate(payload: Any, call: WebhookCall) -> Translated:
+    """The one event of the body; its id is the webhook's."""
+
+    def events(body: Any) -> Iterator[Event]:
+        if not isinstance(body, dict) or not {"type", "timestamp", "data"} <= body.keys():
+            raise NotUnderstood("the body is a JSON object with type, timestamp and data")
+        event = {
+            "specversion": "1.0",
+            "id": call.headers.get("webhook-id"),
+            "source": SOURCE,
+            "type": body["type"],
+            "time": body["timestamp"],
+            "data": body["data"],
+        }
+        yield event if body.get("subject") is None else {**event, "subject": body["subject"]}
+
+    return translate_each([payload], events, call)

@@ -11,5 +11,7 @@ ON CONFLICT (same_as) DO NOTHING
 SELECT rejected_id, received_at, source, connector, reason, detail, event_key, content_type,
        encode(raw, 'base64') AS raw_base64
 FROM rejected
-WHERE %(before)s::bigint IS NULL OR rejected_id < %(before)s
+-- What a worker rejects names its record's key, source|subject; a source holds no "|".
+WHERE (%(source)s::text IS NULL OR source = %(source)s::text OR starts_with(source, %(source)s::text || '|'))
+  AND (%(before)s::bigint IS NULL OR rejected_id < %(before)s)
 ORDER BY rejected_id DESC LIMIT %(limit)s
