@@ -81,6 +81,10 @@ def read_rows(path: str | Path, *, delimiter: str | None = None, max_bytes: int 
     Raise TableError when it is absent, empty, larger than `max_bytes`, binary, in another encoding, of one
     column only, or when two columns have the same name.
     """
+    if delimiter is not None and len(delimiter) != 1:
+        raise TableError(
+            f"A delimiter is one character, as ; or , (a tab is $'\\t' in the shell): {delimiter!r} is not."
+        )
     path = Path(path)
     if not path.is_file():
         raise TableError(f"There is no file {path}.")

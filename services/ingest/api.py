@@ -92,12 +92,27 @@ def _told(refused: Sequence[Refused]) -> list[dict[str, Any]]:
     return [{"index": one.index, "id": one.id, "error": one.error} for one in refused]
 
 
-def _read_events(sender: Sender, received_at: datetime) -> Accepted:
+def _body(most: int) -> bytes:
+    """The whole body. One without a length is counted as it comes, or its end would be cut off unnoticed."""
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise Problem(415, "Body not readable", "Send it without Content-Encoding: it is not read yet.")
+    too_large = Problem(413, "The body is too large", f"At most {most:,} bytes; send it in smaller batches.")
+    if (request.content_length or 0) > most:
+        raise too_large
+    if request.content_length is not None:
+        return request.get_data(cache=False)
+    body: bytes = request.environ["wsgi.input"].read(most + 1)
+    if len(body) > most:
+        raise too_large
+    return body
+
+
+def _read_events(sender: Sender, received_at: datetime, most_bytes: int) -> Accepted:
     content_type = request.mimetype
     if content_type not in CONTENT_TYPES:
         raise Problem(415, "Content type not known", f"Send one of {', '.join(sorted(CONTENT_TYPES))}.")
     try:
-        return accept(split(request.get_data(cache=False), content_type), sender, received_at)
+        return accept(split(_body(most_bytes), content_type), sender, received_at)
     except InvalidEvent as error:
         raise Problem(400, "The body cannot be read", error.message) from error
 
@@ -166,7 +181,7 @@ def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings)
             history="events:history" in caller.scopes,
             traceparent=request.headers.get("traceparent"),
         )
-        accepted = _read_events(sender, datetime.now(UTC))
+        accepted = _read_events(sender, datetime.now(UTC), settings.ingest_max_body_bytes)
         if accepted.refused and not accepted.outgoing:
             raise Problem(
                 422,
@@ -203,7 +218,7 @@ def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings)
             method=request.method,
             url=settings.ingest_public_url.rstrip("/") + request.full_path.rstrip("?"),
             headers={name.lower(): value for name, value in request.headers.items()},
-            body=request.get_data(cache=False),
+            body=_body(settings.ingest_max_body_bytes),
             received_at=datetime.now(UTC),
         )
         _verify(connector, path.source, call, secrets)

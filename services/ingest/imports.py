@@ -173,20 +173,21 @@ def preview(table: Table, plan: Plan) -> Preview:
         for column in (plan.created, plan.closed):
             if column and parse_date(row[column], column, row_number=rows) is None:
                 undated[column] += column == plan.created or outcome in ("won", "lost")
-        if plan.won:
+        if plan.won and outcome != "open":
             outcomes[row[plan.won.column].strip()] += 1
     if rows == 0:
         raise TableError(f"{table.path.name} has a header and no row: there is nothing to import.")
-    if plan.won and fates[None]:
+    if plan.won:
+        _check_outcomes(plan, plan.won, fates, outcomes)
+    if plan.open and not fates["open"]:
         raise ImportRefused(
-            f"{fates[None]} rows have an outcome that is neither won, lost nor open. "
-            f"{_listed(plan.won, outcomes)} "
-            f'Say which are lost (--lost "{plan.won.column}=…") or still open (--open "{plan.won.column}=…").'
+            f'No row is open: "{plan.open.column}" is never {" or ".join(sorted(plan.open.values))!r}. '
+            "Without it every lead that is still open would count as lost."
         )
-    if plan.won and not fates["won"]:
+    if 2 * (rows - len(keys)) > rows:
         raise ImportRefused(
-            f"No row is won: {', '.join(sorted(plan.won.values))!r} never occurs. "
-            f"{_listed(plan.won, outcomes)}"
+            f'"{plan.key or "the whole row"}" stands on several rows for most leads: it does not name one '
+            "lead. Give another column with --key."
         )
     for column, count in undated.items():
         if count:
@@ -196,6 +197,24 @@ def preview(table: Table, plan: Plan) -> Preview:
                 "are missing: fill them, or leave --created and --closed out."
             )
     return Preview(rows, fates["won"], fates["lost"], fates["open"], rows - len(keys))
+
+
+def _check_outcomes(plan: Plan, won: Condition, fates: Counter[str | None], outcomes: Counter[str]) -> None:
+    """Raises ImportRefused when some outcome is not said to be won, lost or open, or none is won."""
+    listed = _listed(won, outcomes)
+    if not fates["won"]:
+        raise ImportRefused(f"No row is won: {', '.join(sorted(won.values))!r} never occurs. {listed}")
+    if fates[None]:
+        raise ImportRefused(
+            f"{fates[None]} rows have an outcome that is neither won, lost nor open. {listed} "
+            f'Say which are lost (--lost "{won.column}=…") or still open (--open "{won.column}=…").'
+        )
+    others = sorted(outcomes.keys() - won.values)
+    if plan.lost is None and len(others) > 1:
+        raise ImportRefused(
+            f"Besides the leads won there are {len(others)} outcomes, and not each need be a loss. {listed} "
+            f'Say which are lost: --lost "{won.column}={",".join(others[:3])}".'
+        )
 
 
 def events(table: Table, plan: Plan) -> Iterator[Event]:

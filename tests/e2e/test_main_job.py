@@ -173,7 +173,7 @@ def test_from_an_export_to_one_approved_reply(
         opened.keyboard.press("e")
         opened.fill("textarea[name=body]", opened.input_value("textarea[name=body]") + "\nÀ bientôt.")
         opened.locator("#approve").click()
-        expect(opened.get_by_text(re.compile("Approuvé par|Aucune réponse"))).to_be_visible()
+        expect(opened.get_by_text(re.compile("Approuvé par|Aucune réponse")).first).to_be_visible()
 
         receiver.wait_for(lambda: len(receiver.effects) >= 1)
         (effect,) = receiver.effects.values()

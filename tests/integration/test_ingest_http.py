@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from flask.testing import FlaskClient
 from kafka import KafkaConsumer, TopicPartition
@@ -23,6 +25,7 @@ from shared.contracts.topics import CRM_EVENTS, CRM_REJECTED
 from shared.http import close
 from shared.records import Record
 from tests.harness.platform import Installation
+from tests.harness.processes import server
 
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 SECRET = "whsec_" + base64.b64encode(b"7" * 32).decode()
@@ -385,3 +388,25 @@ def test_the_topics_are_described_to_anyone(client: FlaskClient) -> None:
     answer = client.get("/asyncapi.json")
     assert (answer.status_code, answer.json["asyncapi"]) == (200, "3.0.0")
     assert CRM_EVENTS in answer.json["channels"]
+
+
+def test_a_body_without_length_over_the_limit_is_refused_whole(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """Cut at the limit it would be taken in part, and the rest lost behind a 202."""
+    lines = [json.dumps(event()).encode() + b"\n" for _ in range(300)]
+    env = {**installation.environment, "INGEST_MAX_BODY_BYTES": "20000"}
+    headers = {
+        "Authorization": f"Bearer {installation.key('events:write')}",
+        "Content-Type": "application/x-ndjson",
+    }
+    with server("ingest", env, tmp_path / "ingest.log") as url:
+        answer = httpx.post(f"{url}/v1/events", content=iter(lines), headers=headers)
+        assert answer.status_code == 413
+        few = httpx.post(f"{url}/v1/events", content=iter(lines[:20]), headers=headers)
+        assert (few.status_code, few.json()["accepted"]) == (202, 20)
+        packed = httpx.post(
+            f"{url}/v1/events", content=b"\x1f\x8b", headers={**headers, "Content-Encoding": "gzip"}
+        )
+        assert packed.status_code == 415
+    assert len(held(installation, CRM_EVENTS)) == 20

@@ -85,6 +85,19 @@ def test_keys_move_approve_and_reject(open_page: Callable[..., Page], services: 
     assert decisions == ["approve", "reject"]
 
 
+def test_nothing_is_approved_while_another_lead_is_on_its_way(
+    open_page: Callable[..., Page], services: FakeServices
+) -> None:
+    page = open_page()
+    page.route("**/leads/**", lambda route: None)  # never answered: the pane still shows the lead before
+    page.keyboard.press("j")
+    expect(page.locator("#detail")).to_have_attribute("aria-busy", "true")
+    for key in ("a", "x", "e"):
+        page.keyboard.press(key)
+    assert not [path for method, path, _ in services.calls if method == "POST"]
+    expect(page.locator("#body")).to_be_hidden()
+
+
 def test_keys_rest_while_typing_and_what_is_typed_is_kept(
     open_page: Callable[..., Page], services: FakeServices
 ) -> None:

@@ -145,3 +145,24 @@ def test_a_date_that_cannot_be_read_is_named_with_its_row(tmp_path: Path) -> Non
     with pytest.raises(ImportRefused, match=r'"Début" \(row 2\)'):
         preview(read, plan(read, created="Début"))
     assert parse_date("", "Début") is None
+
+
+def test_several_other_outcomes_are_not_all_losses(tmp_path: Path) -> None:
+    read = table(tmp_path, "id,Issue,Ville\n1,oui,Lyon\n2,non,Metz\n3,peut-être,Brest\n")
+    with pytest.raises(ImportRefused, match=r"2 outcomes.*peut-être \(1\).*--lost"):
+        preview(read, plan(read))
+    assert preview(read, plan(read, open_="Issue=peut-être")).lost == 1
+    assert preview(read, plan(read, lost="Issue=non,peut-être")).lost == 2
+
+
+def test_an_open_value_that_never_occurs_stops_it(tmp_path: Path) -> None:
+    read = table(tmp_path)
+    with pytest.raises(ImportRefused, match="No row is open"):
+        preview(read, plan(read, open_="Attente=oui"))
+
+
+def test_a_key_that_names_many_leads_stops_it(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{'oui' if n % 2 else 'non'},BTP\n" for n in range(8))
+    read = table(tmp_path, "id,Issue,Secteur\n" + rows)
+    with pytest.raises(ImportRefused, match="--key"):
+        preview(read, plan(read, key="Secteur"))

@@ -2,6 +2,7 @@
 import { fetchFragment, parse, say } from "./fragment.js";
 
 const draft = () => document.getElementById("draft");
+const settled = () => !document.querySelector("#detail[aria-busy]");
 const gaps = () => [...(draft()?.querySelectorAll(".gap:not([disabled])") ?? [])];
 
 // Whether a person is writing: then nothing may replace the draft.
@@ -34,7 +35,7 @@ function show(panel, editing) {
 export function edit() {
   const panel = draft();
   const body = panel?.querySelector("#body");
-  if (!body) return;
+  if (!body || !settled()) return;
   for (const gap of gaps()) {
     if (gap.value.trim()) body.value = body.value.replaceAll(gap.dataset.marker, gap.value.trim());
   }
@@ -50,7 +51,7 @@ export function edit() {
 // Approve what can be seen: when the button is out of sight, the first press only brings it there.
 export function approve() {
   const button = draft()?.querySelector("[data-action=approve]");
-  if (!button) return;
+  if (!button || !settled()) return;
   const box = button.getBoundingClientRect();
   const seen = box.top >= 0 && box.bottom <= innerHeight;
   const missing = gaps().find((gap) => !gap.value.trim());
@@ -63,7 +64,7 @@ export function approve() {
 
 export function reject() {
   const details = draft()?.querySelector("#reject");
-  if (!details) return;
+  if (!details || !settled()) return;
   details.open = true;
   details.querySelector("#reason").focus();
 }

@@ -9,11 +9,7 @@ function help() {
   else sheet.showModal();
 }
 
-function filter() {
-  (document.querySelector(".filters a[aria-current]") ?? document.querySelector(".filters a"))?.focus();
-}
-
-const actions = { j: () => move(1), k: () => move(-1), Enter: open, a: approve, e: edit, x: reject, "/": filter, "?": help };
+const actions = { j: () => move(1), k: () => move(-1), Enter: open, a: approve, e: edit, x: reject, "?": help };
 
 const typing = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
 const pressable = (target) => target.closest("a, button, summary") !== null;

@@ -29,10 +29,12 @@ export async function choose(link) {
   history.replaceState(null, "", link.dataset.split);
   asking?.abort();
   asking = new AbortController();
+  detail.setAttribute("aria-busy", "true"); // until it shows what is chosen, nothing in it may be decided
   const answer = await fetchFragment(link.href, { signal: asking.signal });
   if (!answer || idOf(link) !== chosen) return;
   if (detail.dataset.poll || detail.dataset.pollS) detail.dataset.poll = link.href;
   replace(detail, answer.html);
+  detail.removeAttribute("aria-busy");
   detail.scrollTop = 0;
 }
 
