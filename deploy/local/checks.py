@@ -162,6 +162,18 @@ def embedding_model(name: str, model_languages: str, wanted: Sequence[str] = COM
     )
 
 
+def model_folder(name: str) -> Check:
+    """Whether an embedding model that is named by its path is there. Other names are for the worker to find."""
+    if name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
+        return Check(
+            "Model folder",
+            "fail",
+            f"there is no folder {name}",
+            "set EMBEDDING_MODEL to the folder of a sentence-transformers model, or leave it out",
+        )
+    return Check("Model folder", "ok", name)
+
+
 def embedded_postgres() -> Check:
     """Whether the packaged Postgres is there."""
     try:
@@ -230,6 +242,7 @@ def before_start(root: Path, *, demo: bool, environment: Mapping[str, str]) -> l
         operating_system(platform.system(), platform.machine()),
         data_folder(root, demo=demo),
         disk_space(shutil.disk_usage(nearest_folder(root)).free, root),
+        model_folder(environment.get("EMBEDDING_MODEL") or "packaged"),
         *(port(server, environment) for server in SERVERS.values()),
     ]
 

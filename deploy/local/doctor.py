@@ -54,6 +54,7 @@ def examine(root: Path, caller: Mapping[str, str]) -> Examination:
         checks.data_folder(root, demo=kind_of(root) == "demo"),
         checks.disk_space(shutil.disk_usage(checks.nearest_folder(root)).free, root),
         checks.settings(rows),
+        checks.model_folder(environment.get("EMBEDDING_MODEL") or "packaged"),
         checks.embedding_model(
             environment.get("EMBEDDING_MODEL") or "packaged", environment.get("EMBEDDING_LANGUAGES") or "en"
         ),

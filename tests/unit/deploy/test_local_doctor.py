@@ -140,3 +140,10 @@ def test_every_jar_of_kafka_is_locked() -> None:
     assert "kafka_2.13-4.3.1.jar" in locked
     assert "slf4j-reload4j-1.7.36.jar" in locked
     assert all(len(digest) == 64 for digest in locked.values())
+
+
+def test_a_model_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    found = checks.model_folder(str(tmp_path / "none"))
+    assert (found.status, found.remedy[:20]) == ("fail", "set EMBEDDING_MODEL ")
+    assert checks.model_folder(str(tmp_path)).status == "ok"
+    assert checks.model_folder("packaged").status == "ok"
