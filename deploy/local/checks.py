@@ -163,7 +163,7 @@ def embedding_model(name: str, model_languages: str, wanted: Sequence[str] = COM
 
 
 def model_folder(name: str) -> Check:
-    """Whether an embedding model that is named by its path is there. Other names are for the worker to find."""
+    """Whether a model that is named by its path is there. Other names are for the worker to find."""
     if name.startswith(("/", ".", "~")) and not Path(name).expanduser().is_dir():
         return Check(
             "Model folder",
