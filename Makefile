@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-long lint types check clean lock
+.PHONY: help setup demo run test test-long lint types check clean lock words
 
 PYTHON ?= python3
 VENV := .venv
@@ -42,6 +42,12 @@ lock: setup ## Write the lock files again, with hashes, from pyproject.toml
 		--no-annotate --no-header --upgrade --quiet --output-file requirements.lock
 	@echo uv | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes \
 		--no-annotate --no-header --upgrade --quiet --output-file requirements-setup.lock
+
+words: setup ## Bring the French catalogue of the pages up to date (then fill what is empty in it, and again)
+	@$(BIN)/pybabel -q extract -F services/console/babel.cfg --no-location --sort-output -o $(VENV)/words.pot services/console
+	@$(BIN)/pybabel -q update -d services/console/locale -l fr -i $(VENV)/words.pot --no-fuzzy-matching \
+		--ignore-obsolete --ignore-pot-creation-date --width 110
+	@$(BIN)/pybabel -q compile -d services/console/locale
 
 clean: ## Remove .venv and what tools leave; never data
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis test-artefacts build *.egg-info

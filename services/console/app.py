@@ -32,7 +32,7 @@ from services.console.sessions import (
     session_secret,
 )
 from services.console.settings import ConsoleSettings
-from services.console.views import drafts, leads, model, sign_in, today
+from services.console.views import data, drafts, leads, model, sign_in, today
 from shared.auth.store import SCHEMA
 from shared.auth.verify import PersonTokens
 from shared.http import LATENCY, REQUESTS, RESOURCES, Closable, public
@@ -67,7 +67,9 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
         BABEL_TRANSLATION_DIRECTORIES=str(Path(__file__).parent / "locale"),
     )
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    connections = Connections(scoring_url=settings.scoring_url, responder_url=settings.responder_url)
+    connections = Connections(
+        ingest_url=settings.ingest_url, scoring_url=settings.scoring_url, responder_url=settings.responder_url
+    )
     resources: list[Closable] = [connections]
     if people is None:
         pool = connect_pool(settings.database_url, schema=SCHEMA, max_size=4)
@@ -86,7 +88,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
     _guard_headers(app, https=settings.console_secure_cookies)
     _words(app, settings)
     error_pages(app)
-    for pages in (sign_in, today, leads, drafts, model):
+    for pages in (sign_in, today, leads, drafts, data, model):
         app.register_blueprint(pages.pages)
     sign_in.limit_attempts(app)
     _operations(app)
@@ -144,6 +146,7 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
     app.jinja_env.globals.update(
         headline=wording.headline,
         language=language,
+        data_pages=data.visible,
         languages=LANGUAGES,
         demo=settings.demo,
         company_name=settings.company_name,

@@ -146,12 +146,21 @@ class Responder:
         return self.service.post(Draft, path, {"version": version, "reason": reason})
 
 
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    service: Service
+
+
 class Connections:
     """One connection pool a service; made once per process."""
 
-    def __init__(self, *, scoring_url: str, responder_url: str) -> None:
+    def __init__(self, *, ingest_url: str, scoring_url: str, responder_url: str) -> None:
+        self._ingest = httpx.Client(base_url=ingest_url, timeout=TIMEOUT, trust_env=False)
         self._scoring = httpx.Client(base_url=scoring_url, timeout=TIMEOUT, trust_env=False)
         self._responder = httpx.Client(base_url=responder_url, timeout=TIMEOUT, trust_env=False)
+
+    def ingest(self, token: str, language: str) -> Ingest:
+        return Ingest(Service("ingest", self._ingest, token, language))
 
     def scoring(self, token: str, language: str) -> Scoring:
         return Scoring(Service("scoring", self._scoring, token, language))
@@ -160,5 +169,6 @@ class Connections:
         return Responder(Service("responder", self._responder, token, language))
 
     def close(self) -> None:
+        self._ingest.close()
         self._scoring.close()
         self._responder.close()

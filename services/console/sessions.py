@@ -12,7 +12,7 @@ from flask import Flask, current_app, g, request, session
 from flask_login import LoginManager, UserMixin, current_user
 from psycopg_pool import PoolTimeout
 
-from services.console.services import Connections, Responder, Scoring
+from services.console.services import Connections, Ingest, Responder, Scoring
 from shared.auth import store
 from shared.auth.store import Person
 from shared.auth.verify import PersonTokens
@@ -104,6 +104,11 @@ def _token() -> str:
         g.person_token = parts().tokens.issue(current_user.person)
     token: str = g.person_token
     return token
+
+
+def ingest() -> Ingest:
+    """The ingest service, in the name of the person signed in."""
+    return parts().connections.ingest(_token(), language())
 
 
 def scoring() -> Scoring:

@@ -10,6 +10,7 @@ class ConsoleSettings(CommonSettings):
 
     bind_host: str = Field("127.0.0.1", description="address the services listen on")
     console_port: Port = Field(8080, description="port of the pages for people")
+    ingest_url: str = Field("http://127.0.0.1:8081", description="where ingest answers")
     scoring_url: str = Field("http://127.0.0.1:8082", description="where the scoring service answers")
     responder_url: str = Field("http://127.0.0.1:8083", description="where the responder answers")
     console_secure_cookies: bool = Field(False, description="1 when people reach the console by https")
