@@ -17,6 +17,7 @@ ADMINISTRATOR = "admin@localhost"
 CLI_KEY_SCOPES = [
     "events:write", "events:history", "rejected:read", "status:read", "leads:read", "score:run",
     "models:read", "models:write", "drafts:read", "knowledge:read", "knowledge:write", "deliveries:read",
+    "quality:read",
 ]  # fmt: skip
 
 

@@ -129,6 +129,87 @@ class Models(Answer):
     models: list[Model] = []
 
 
+class Owner(Answer):
+    """Who answers for a field; `of` says whether of the field itself or of its whole source."""
+
+    name: str
+    email: str | None = None
+    of: str = "field"
+
+
+class QualitySource(Answer):
+    source: str
+    records: int = 0
+    events: int = 0
+    received_at: datetime | None = None
+    usual_silence_h: int | None = None
+    silent_since: datetime | None = None
+    owner: Owner | None = None
+
+
+class Finding(Answer):
+    code: str
+    source: str
+    field: str | None = None
+    text: str
+    todo: str = ""
+    since: datetime | None = None
+    leads: int | None = None
+    cost: float | None = None
+    weight: float = 0.0
+    owner: Owner | None = None
+
+
+class QualityField(Answer):
+    """`completeness` is a share of the source's `records`; `cost` the fall of the AUC without the field."""
+
+    source: str
+    field: str
+    field_name: str
+    records: int = 0
+    missing: int = 0
+    completeness: float | None = None
+    invalid: int = 0
+    conflicts: int = 0
+    last_at: datetime | None = None
+    cost: float | None = None
+    owner: Owner | None = None
+
+
+class Quality(Answer):
+    as_of: datetime | None = None
+    pending: int = 0
+    costs_known: bool = False
+    sources: list[QualitySource] = []
+    findings: list[Finding] = []
+    findings_total: int = 0
+    fields: list[QualityField] = []
+    fields_total: int = 0
+    next_cursor: str | None = None
+
+
+class Check(Answer):
+    """One thing looked at before a training; not `passed` when None: not known."""
+
+    code: str
+    level: str
+    name: str
+    todo: str = ""
+    passed: bool | None = None
+    found: float | None = None
+    least: float | None = None
+    most: float | None = None
+
+
+class Verdict(Answer):
+    go: bool
+    checks: list[Check] = []
+
+
+class Owners(Answer):
+    """All of them; the pages read each where it applies."""
+
+
 class SentenceSource(Answer):
     kind: str
     passage_id: str | None = None

@@ -32,7 +32,7 @@ from services.console.sessions import (
     session_secret,
 )
 from services.console.settings import ConsoleSettings
-from services.console.views import data, drafts, leads, model, sign_in, today
+from services.console.views import data, drafts, leads, model, quality, sign_in, today
 from shared.auth.store import SCHEMA
 from shared.auth.verify import PersonTokens
 from shared.http import LATENCY, REQUESTS, RESOURCES, Closable, public
@@ -88,7 +88,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
     _guard_headers(app, https=settings.console_secure_cookies)
     _words(app, settings)
     error_pages(app)
-    for pages in (sign_in, today, leads, drafts, data, model):
+    for pages in (sign_in, today, leads, drafts, data, quality, model):
         app.register_blueprint(pages.pages)
     sign_in.limit_attempts(app)
     _operations(app)
@@ -127,6 +127,8 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
     app.jinja_env.filters.update(
         chances=wording.chances,
         percent=wording.percent,
+        share=wording.share,
+        duration=wording.duration,
         said=wording.said,
         in_full=wording.in_full,
         strength=wording.strength,
@@ -154,6 +156,8 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         per_hundred=wording.per_hundred,
         points=wording.points,
         times=wording.times,
+        share=wording.share,
+        whole=wording.whole,
     )
 
 

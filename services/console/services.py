@@ -8,7 +8,19 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from services.console.answers import Answer, Draft, Drafts, Lead, Models, Queue, Status, Timeline
+from services.console.answers import (
+    Answer,
+    Draft,
+    Drafts,
+    Lead,
+    Models,
+    Owners,
+    Quality,
+    Queue,
+    Status,
+    Timeline,
+    Verdict,
+)
 from shared.contracts.approval import content_hash
 
 A = TypeVar("A", bound=Answer)
@@ -67,6 +79,9 @@ class Service:
     def post(self, answer: type[A], path: str, body: Mapping[str, Any]) -> A:
         return self._call(answer, "POST", path, json=body)
 
+    def put(self, answer: type[A], path: str, body: Mapping[str, Any]) -> A:
+        return self._call(answer, "PUT", path, json=body)
+
     def _call(self, answer: type[A], method: str, path: str, **content: Any) -> A:
         headers = {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language}
         try:
@@ -121,6 +136,16 @@ class Scoring:
 
     def status(self) -> Status:
         return self.service.get(Status, "/v1/status")
+
+    def quality(self, **query: str | int | None) -> Quality:
+        return self.service.get(Quality, "/v1/quality", **query)
+
+    def verdict(self) -> Verdict:
+        return self.service.get(Verdict, "/v1/quality/verdict")
+
+    def set_owner(self, *, source: str, field: str | None, name: str, email: str | None) -> None:
+        body = {"source": source, "field": field, "name": name, "email": email}
+        self.service.put(Owners, "/v1/owners", body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,22 @@ def per_hundred(share: float) -> str:
     return format_decimal(100 * share, "0", locale=get_locale())
 
 
+def share(part: float) -> str:
+    """A share as a whole percentage; one that is not all is never rounded up to it."""
+    whole = int(100 * part) if part < 1 else 100
+    return str(format_percent(whole / 100, "#,##0 %", locale=get_locale()))
+
+
+def whole(number: float) -> str:
+    return format_decimal(int(number), locale=get_locale())
+
+
+def duration(hours: int) -> str:
+    if hours < 48:
+        return ngettext("%(num)s hour", "%(num)s hours", hours)
+    return ngettext("%(num)s day", "%(num)s days", round(hours / 24))
+
+
 def times(ratio: float) -> str:
     return format_decimal(ratio, "0.#", locale=get_locale())
 

@@ -1,4 +1,4 @@
-"""`eclaireur train`, `models` and `evaluate`."""
+"""`eclaireur train`, `models`, `quality` and `evaluate`."""
 
 # ruff: noqa: PLC0415 - imported as a command runs, so that `eclaireur --help` answers at once
 
@@ -12,6 +12,9 @@ import typer
 app = typer.Typer()
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 ASK_EVERY_S = 0.3
+SHOWN_FINDINGS = 10
+ENGLISH = {"Accept-Language": "en"}
+"""What the command line speaks."""
 
 
 @app.command()
@@ -24,6 +27,7 @@ def train(as_json: AsJson = False) -> None:
     from shared.progress import shown_progress
 
     with api_client(*_scoring()) as client:
+        _warn(ask(client, "GET", "/v1/quality/verdict", headers=ENGLISH))
         asked = ask(client, "POST", "/v1/trainings")
         with shown_progress("Training", total=100) as advance:
             shown = 0
@@ -71,6 +75,46 @@ def models(as_json: AsJson = False) -> None:
 
 
 @app.command()
+def quality(as_json: AsJson = False) -> None:
+    """Say what to mend first in the data, who answers for it, and whether there is enough to train on."""
+    import orjson
+
+    from shared.api_client import api_client, ask
+
+    with api_client(*_scoring("quality:read", "models:read")) as client:
+        report = ask(client, "GET", "/v1/quality", headers=ENGLISH)
+        verdict = ask(client, "GET", "/v1/quality/verdict", headers=ENGLISH)
+    if as_json:
+        typer.echo(orjson.dumps(report | {"verdict": verdict}).decode())
+        return
+    if report["as_of"] is None:
+        typer.echo(
+            f"{report['pending']} events wait to be counted: ask again in a minute."
+            if report["pending"]
+            else "Nothing has come in yet. Import your leads: eclaireur import FILE"
+        )
+    elif not report["findings"]:
+        typer.echo("Nothing is missing that can be seen.")
+    for number, finding in enumerate(report["findings"][:SHOWN_FINDINGS], 1):
+        owner = finding["owner"]["name"] if finding["owner"] else "nobody yet"
+        typer.echo(f"{number}. {finding['text']} (owner: {owner})\n   {finding['todo']}")
+    if (more := report["findings_total"] - SHOWN_FINDINGS) > 0:
+        typer.echo(f"And {more} more: eclaireur quality --json, or the console's Data page.")
+    typer.echo("Training: " + ("go" if verdict["go"] else "not yet"))
+    _warn(verdict)
+
+
+def _warn(verdict: dict[str, Any]) -> None:
+    """Say on standard error what a training would miss, in numbers."""
+    for check in verdict["checks"]:
+        if check["passed"] is False:
+            wanted = (
+                f"at least {check['least']:g}" if check["least"] is not None else f"at most {check['most']:g}"
+            )
+            typer.echo(f"  {check['name']}: {check['found']:.3g}, {wanted} wanted. {check['todo']}", err=True)
+
+
+@app.command()
 def evaluate(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header, one line per lead.")],
     label: Annotated[str, typer.Option(help="The column that says how it ended.")],
@@ -103,11 +147,13 @@ def evaluate(
         typer.echo(f"{name}: {shown_measures}")
 
 
-def _scoring() -> tuple[str, str]:
-    """Address and key of the scoring service."""
+def _scoring(*scopes: str) -> tuple[str, str]:
+    """Address and key of the scoring service; `scopes` are those that the key needs."""
     from shared.api_client import api_key
 
-    return os.environ.get("SCORING_URL", "http://127.0.0.1:8082"), api_key("models:read", "models:write")
+    return os.environ.get("SCORING_URL", "http://127.0.0.1:8082"), api_key(
+        *(scopes or ("models:read", "models:write"))
+    )
 
 
 def _show_model(model: dict[str, Any]) -> None:

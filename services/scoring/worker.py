@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from services.scoring import handlers, store, trainings
+from services.scoring.quality.background import PAUSE_S, Watch
 from services.scoring.registry import Registry
 from services.scoring.settings import ScoringSettings
 from shared import logs
@@ -39,12 +40,14 @@ def run(settings: ScoringSettings, stop: threading.Event) -> None:
     with contextlib.ExitStack() as stack:
         publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
         stack.callback(publisher.close)
-        # One connection each for the batch, the relay, the refresh and the training, and one to spare.
-        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=5))
+        # One connection each for the batch, the relay, the refresh, the training and the figures of data
+        # quality, and one to spare.
+        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=6))
         outbox_relay = relay(pool, publisher)
         refresh = Repeated("refresh", lambda: refresh_stale(pool, registry, settings), idle_s=1.0)
         training = Repeated("training", lambda: trainings.run_next(pool, stop), idle_s=0.5)
-        for thread in (outbox_relay, refresh, training):
+        quality = Repeated("quality", Watch(pool).once, idle_s=PAUSE_S)
+        for thread in (outbox_relay, refresh, training, quality):
             thread.start()
             stack.callback(thread.stop)
         stack.callback(stop.set)  # first of all: a training under way ends by it

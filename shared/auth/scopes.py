@@ -11,6 +11,8 @@ SCOPES: Final[dict[str, str]] = {
     "score:run": "score a lead given in the call",
     "models:read": "read models and their cards",
     "models:write": "train and promote models",
+    "quality:read": "read data quality and who owns which source and field",
+    "owners:write": "name the owners of sources and fields",
     "thresholds:read": "read grade thresholds",
     "thresholds:write": "publish grade thresholds",
     "drafts:read": "read drafts",
@@ -28,7 +30,10 @@ _REP = frozenset({"leads:read", "status:read", "models:read", "thresholds:read"}
 
 ROLES: Final[dict[str, frozenset[str]]] = {
     "admin": frozenset(SCOPES),
-    "marketing": _REP | {"score:run", "models:write", "thresholds:write", "knowledge:write", "rejected:read"},
+    "marketing": _REP
+    | {"score:run", "models:write", "thresholds:write", "knowledge:write", "rejected:read"}
+    | {"quality:read", "owners:write"},
     "rep": _REP,
-    "integrator": frozenset({"events:write", "rejected:read", "status:read", "deliveries:read"}),
+    "integrator": frozenset({"events:write", "rejected:read", "status:read", "deliveries:read"})
+    | {"quality:read", "owners:write"},
 }

@@ -7,6 +7,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from services.console.access import signed_in
+from services.console.catalogue import gettext
 
 pages = Blueprint("data", __name__)
 
@@ -26,7 +27,7 @@ class DataPage:
 
 
 def _pages() -> tuple[DataPage, ...]:
-    return ()
+    return (DataPage("quality.page", gettext("Quality"), "quality:read"),)
 
 
 def visible() -> list[DataPage]:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from services.console import sessions
 from services.console.access import signed_in
-from services.console.answers import Figure, Model, Status
+from services.console.answers import Figure, Model, Verdict
 from services.console.services import NotAllowed, ServiceDown
 
 pages = Blueprint("model", __name__)
@@ -33,7 +33,7 @@ def page() -> str:
         answer = sessions.scoring().models()
     except ServiceDown as error:
         return render_template(
-            "model.html", down=[error.service], published=None, card=None, status=None, others=[]
+            "model.html", down=[error.service], published=None, card=None, verdict=None, others=[]
         )
     published = next((model for model in answer.models if model.published), None)
     return render_template(
@@ -41,14 +41,14 @@ def page() -> str:
         down=[],
         published=published,
         card=read_card(published) if published else None,
-        status=None if published else _status(),
+        verdict=None if published else _verdict(),
         others=[model for model in answer.models if model is not published],
     )
 
 
-def _status() -> Status | None:
+def _verdict() -> Verdict | None:
     try:
-        return sessions.scoring().status()
+        return sessions.scoring().verdict()
     except (ServiceDown, NotAllowed):
         return None
 

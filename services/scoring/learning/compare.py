@@ -4,8 +4,8 @@ Tested forward in time a simpler model often wins, so the trees are chosen only 
 beats logistic regression's by more than chance and their Brier score is no worse.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -63,10 +63,11 @@ FITTERS: dict[Kind, PublishableFitter] = {"logistic": _logistic, "xgboost": _tre
 @dataclass(frozen=True, slots=True)
 class OutOfFold:
     """One kind of model on rows it did not see: calibrated probabilities (NaN for a row never tested), and
-    the calibration to publish it with."""
+    the calibration to publish it with, and the models of the splits, in order."""
 
     probabilities: Vector
     calibration: Calibration
+    rankers: Sequence[Ranker] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,11 @@ def out_of_fold(
     """
     labels = training.labels
     log_odds = np.full(len(labels), np.nan)
+    rankers: list[Ranker] = []
     for train, test in validation.splits:
-        log_odds[test] = fitter(training.part(train), seed).log_odds(training.matrix[test])
+        ranker = fitter(training.part(train), seed)
+        log_odds[test] = ranker.log_odds(training.matrix[test])
+        rankers.append(ranker)
         step()
     probabilities = np.full(len(labels), np.nan)
     for index, (_, test) in enumerate(validation.splits):
@@ -117,7 +121,7 @@ def out_of_fold(
         calibration = fit_calibration(log_odds[rows], labels[rows]) if len(rows) else Calibration()
         probabilities[test] = sigmoid(calibration.apply(log_odds[test]))
     tested = validation.tested
-    return OutOfFold(probabilities, fit_calibration(log_odds[tested], labels[tested]))
+    return OutOfFold(probabilities, fit_calibration(log_odds[tested], labels[tested]), rankers)
 
 
 def choose(

@@ -15,6 +15,7 @@ from services.scoring.columns import encode
 from services.scoring.features import Features
 from services.scoring.learning.columns import fit_columns
 from services.scoring.learning.compare import DRAWS, FITTERS, Comparison, TrainingSet, compare
+from services.scoring.learning.field_costs import field_costs
 from services.scoring.learning.metrics import Rows, intervals, measure
 from services.scoring.learning.splits import Validation, count_outcomes, plan_validation
 from services.scoring.model import Model
@@ -136,6 +137,14 @@ def _card(training: TrainingSet, validation: Validation, comparison: Comparison,
             for kind, result in comparison.tested.items()
         },
         "choice": dict(comparison.why),
+        "field_costs": field_costs(
+            comparison.tested[comparison.kind].rankers,
+            validation,
+            training.columns,
+            training.matrix,
+            training.labels,
+            seed=seed,
+        ),
         "seed": seed,
         "libraries": {
             "python": platform.python_version(),

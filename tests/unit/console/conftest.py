@@ -26,6 +26,7 @@ class PeopleInMemory(People):
         self.unavailable = False
         self.add("sarah@example.fr", "Sarah Lebrun", "rep")
         self.add("ivan@example.fr", "Ivan Petit", "integrator")
+        self.add("marie@example.fr", "Marie Le Bris", "marketing")
 
     def add(self, email: str, name: str, role: str) -> None:
         person = Person(uuid4(), email, name, role, None)

@@ -20,6 +20,7 @@ from tests.unit.console.invented import (
     make_draft,
     make_events,
 )
+from tests.unit.console.invented_quality import make_quality, make_verdict
 
 SECRET = "console-tests-console-tests-console"
 
@@ -69,6 +70,8 @@ class FakeServices:
                 "card": {},
             },
         ]
+        self.quality: dict[str, Any] = {}
+        self.owners: list[dict[str, Any]] = []
         self.people = list(PEOPLE)
         self.scored = True
         self.down: set[str] = set()
@@ -131,6 +134,17 @@ class FakeServices:
                 return 200, self.status
             case "GET", ["models"]:
                 return 200, {"models": self.models}
+            case "GET", ["quality"]:
+                start, limit = int(query.get("cursor", 0)), min(int(query["limit"]), 5)
+                return 200, make_quality(language, start, limit, owned=bool(self.owners)) | self.quality
+            case "GET", ["quality", "verdict"]:
+                won, lost = self.status["leads_won"], self.status["leads_lost"]
+                return 200, make_verdict(language, won=won, lost=lost)
+            case "PUT", ["owners"]:
+                if body["email"] and "@" not in body["email"]:
+                    return 422, {"title": "Some fields are not right", "errors": [{"field": "email"}]}
+                self.owners.append(body)
+                return 200, {"owners": []}
             case "GET", ["leads", known]:
                 return self._lead(known, language)
             case "GET", ["leads", known, "timeline"]:
@@ -219,8 +233,11 @@ SERVICE_OF = {
     "models": "scoring",
     "leads": "scoring",
     "drafts": "responder",
+    "quality": "scoring",
+    "owners": "scoring",
 }
 SCOPE_OF = {"queue": "leads:read", "leads": "leads:read", "drafts": "drafts:read", "models": "models:read"}
+SCOPE_OF |= {"quality": "quality:read", "verdict": "models:read", "owners": "owners:write"}
 
 
 def _handler(services: FakeServices) -> type[BaseHTTPRequestHandler]:
@@ -234,6 +251,9 @@ def _handler(services: FakeServices) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             self._answer("POST")
 
+        def do_PUT(self) -> None:
+            self._answer("PUT")
+
         def _answer(self, method: str) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
@@ -241,12 +261,13 @@ def _handler(services: FakeServices) -> type[BaseHTTPRequestHandler]:
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             services.calls.append((method, self.path, body))
             area = url.path.split("/")[2]
+            allowed = "verdict" if url.path.endswith("/verdict") else area
             caller = services.tokens.read(self.headers.get("Authorization", "").removeprefix("Bearer "))
             if SERVICE_OF[area] in services.down:
                 status, answer = 500, {"title": "Down", "status": 500}
             elif caller is None:
                 status, answer = 401, {"title": "Sign in first", "status": 401}
-            elif SCOPE_OF.get(area, "leads:read") not in caller.scopes and area in SCOPE_OF:
+            elif allowed in SCOPE_OF and SCOPE_OF[allowed] not in caller.scopes:
                 status, answer = 403, {"title": "Not allowed", "status": 403}
             else:
                 language = self.headers.get("Accept-Language", "fr")[:2]

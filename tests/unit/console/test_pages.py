@@ -142,8 +142,14 @@ def test_without_a_model_the_page_says_what_there_is_to_learn_from(
 ) -> None:
     services.models = []
     page = rep.get("/model").text
-    assert "No model yet" in page
-    assert "9 won, 17 lost" in page
+    assert "No model yet: there is not enough to learn from" in page
+    assert "Leads won: 9" in page
+    assert "(at least 20 wanted)" in page
+    assert "motif de perte" in page
+    services.status |= {"leads_won": 30, "leads_lost": 40}
+    page = rep.get("/model").text
+    assert "there is enough to train one" in page
+    assert "eclaireur train" in page
 
 
 @pytest.mark.parametrize("path", ["/", "/drafts", "/model", "/nothing"])
