@@ -4,6 +4,7 @@ from flask import Flask
 
 from services.ingest import store
 from services.ingest.api import add_asyncapi, create_blueprint
+from services.ingest.imports.api import create_blueprint as create_imports_blueprint
 from services.ingest.settings import IngestSettings
 from shared import logs
 from shared.auth.verify import connect_verifier
@@ -30,4 +31,5 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.ingest_max_body_bytes
     add_asyncapi(app)
     app.register_api(create_blueprint(publisher, pool, settings))
+    app.register_api(create_imports_blueprint(pool, settings))
     return app

@@ -1,8 +1,16 @@
 """Settings of the ingest service's API and worker."""
 
+import os
+import tempfile
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 
 from shared.worker import WorkerSettings
+
+
+def _in_the_data_folder() -> str:
+    return str(Path(os.environ.get("ECLAIREUR_DATA_DIR") or tempfile.gettempdir()) / "imports")
 
 
 class IngestSettings(WorkerSettings):
@@ -16,4 +24,17 @@ class IngestSettings(WorkerSettings):
     ingest_max_body_bytes: int = Field(10_000_000, ge=1_000, description="a larger body is refused with 413")
     ingest_max_in_flight: int = Field(
         20_000, ge=1, description="events waiting for Kafka, per process, past which the answer is 503"
+    )
+    ingest_import_folder: str = Field(
+        default_factory=_in_the_data_folder,
+        description="where files that are imported are kept; the API and the worker must both see it",
+    )
+    ingest_import_keep_days: int = Field(
+        30, ge=1, description="days after which an imported file and its refused rows are removed"
+    )
+    ingest_max_import_bytes: int = Field(
+        1_000_000_000, ge=1_000, description="a larger file is refused with 413"
+    )
+    ingest_watch_folder: str = Field(
+        "", description="a folder with one sub-folder per source, whose files are imported by themselves"
     )

@@ -1,10 +1,11 @@
-"""The ingest worker: stores what was rejected anywhere, for a person to mend."""
+"""The ingest worker: stores what was rejected anywhere, for a person to mend, and runs imports."""
 
 import contextlib
 import threading
 
 from services.ingest import store
 from services.ingest.handlers import on_rejected
+from services.ingest.imports.background import imports_in_background
 from services.ingest.settings import IngestSettings
 from shared import logs
 from shared.contracts.topics import CRM_REJECTED
@@ -37,7 +38,8 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
             instance=settings.worker_instance,
             prefix=settings.topic_prefix,
         )
-        consume(subscription, pool, on_rejected, quarantine=leave_in_kafka, stop=stop)
+        with imports_in_background(settings, stop):
+            consume(subscription, pool, on_rejected, quarantine=leave_in_kafka, stop=stop)
 
 
 if __name__ == "__main__":

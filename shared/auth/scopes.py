@@ -5,6 +5,8 @@ from typing import Final
 SCOPES: Final[dict[str, str]] = {
     "events:write": "post events and webhooks",
     "events:history": "post declared history: events known at the time they happened",
+    "imports:read": "read imports, their progress and the rows they refused",
+    "imports:write": "bring in files, check, start and cancel imports",
     "rejected:read": "read quarantined deliveries",
     "status:read": "read the state of the services",
     "leads:read": "read the queue, leads, timelines and scores",
@@ -32,7 +34,8 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "admin": frozenset(SCOPES),
     "marketing": _REP
     | {"score:run", "models:write", "thresholds:write", "knowledge:write", "rejected:read"}
-    | {"quality:read", "owners:write"},
+    | {"quality:read", "owners:write"}
+    | {"imports:read", "imports:write", "events:history"},
     "rep": _REP,
     "integrator": frozenset({"events:write", "rejected:read", "status:read", "deliveries:read"})
     | {"quality:read", "owners:write"},

@@ -48,8 +48,6 @@ def test_quoted_line_breaks_and_blank_lines_are_fine(tmp_path):
     [
         (b"", "is empty"),
         (b"PK\x03\x04\x00\x00", 'Save it as "CSV UTF-8"'),
-        ("name,won\nA,1\n".encode("utf-16"), 'Save it as "CSV UTF-8"'),
-        (b"n\x81me,won\n\xff\x9d,1\n", "neither UTF-8 nor Windows-1252"),
         (b"just a letter\nto somebody\n", "does not look like a CSV file"),
         (b"name,won,name\nA,1,B\n", 'several columns named "name"'),
         (b'name,won\n"A,1\nB,0\n', "never closed"),
