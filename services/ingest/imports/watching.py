@@ -90,7 +90,7 @@ class Watched:
             log.warning("watched_file_unreadable", error=type(error).__name__)
             return
         except (TableError, ImportRefused) as error:
-            _move(path, FAILED, str(error))
+            _move(path, _free(path, FAILED), str(error))
             log.warning("watched_file_refused", source=source)
             return
         if one["proposed"]["confirmed_before"]:
@@ -106,11 +106,15 @@ class Watched:
         known = store.read(connection, one["import_id"])
         if known is None:
             return
-        moved = _move(path, _ENDS[one["status"]], known["error"])
+        target = _free(path, _ENDS[one["status"]])
         if one["refused"]:
+            # Whole before the file goes: killed in between, the next look does both again.
             rows = store.errors(connection, one["import_id"])
-            with moved.with_name(f"{moved.name}.errors.csv").open("w", encoding="utf-8", newline="") as file:
+            scratch = target.with_name(f".{target.name}.errors")
+            with scratch.open("w", encoding="utf-8", newline="") as file:
                 file.writelines(errors_file.write(known["detected"]["columns"], rows))
+            scratch.rename(target.with_name(f"{target.name}.errors.csv"))
+        _move(path, target, known["error"])
 
 
 def _stamp(path: Path) -> str:
@@ -122,15 +126,19 @@ def _stamp(path: Path) -> str:
     return f"{found.st_size}-{found.st_mtime_ns}" if found.st_size else ""
 
 
-def _move(path: Path, folder: str, error: str | None) -> Path:
-    """Into the sub-folder, under a name that is free there, with the reason beside it when it failed."""
+def _free(path: Path, folder: str) -> Path:
+    """Where the file goes: the sub-folder, under a name that is free there."""
     target = path.parent / folder
     target.mkdir(exist_ok=True)
-    moved, number = target / path.name, 2
-    while moved.exists():
-        moved = target / f"{path.stem} ({number}){path.suffix}"
+    free, number = target / path.name, 2
+    while free.exists():
+        free = target / f"{path.stem} ({number}){path.suffix}"
         number += 1
-    shutil.move(path, moved)
+    return free
+
+
+def _move(path: Path, target: Path, error: str | None) -> None:
+    """The reason beside it first, when it failed, then the file."""
     if error:
-        moved.with_name(f"{moved.name}.reason.txt").write_text(f"{error}\n", encoding="utf-8")
-    return moved
+        target.with_name(f"{target.name}.reason.txt").write_text(f"{error}\n", encoding="utf-8")
+    shutil.move(path, target)
