@@ -1,14 +1,19 @@
 """Data quality on the real Postgres: what is counted, what is found, and what the API says of it."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 from flask.testing import FlaskClient
+from typer.testing import CliRunner
+from werkzeug.serving import make_server
 
 from services.scoring import store as leads_store
 from services.scoring.app import create_app
+from services.scoring.cli import app as cli
 from services.scoring.quality import store
 from services.scoring.quality.background import assess_now, count_next
 from services.scoring.settings import ScoringSettings
@@ -295,6 +300,48 @@ def test_values_of_people_are_never_listed_and_a_text_is_no_choice(installation:
     assert levels == [{"field": "attribute.size", "level": "large"}]
 
 
+def test_what_a_record_of_an_erased_lead_said_is_forgotten(get: Get, installation: Installation) -> None:
+    take_in(installation, [lead(n, phone="12", attributes={"size": "large"}) for n in range(3)])
+    take_in(installation, [lead(1, source="shop", attributes={"size": "small"})])
+    assess(installation)
+    assert field(get("quality"), "phone")["problems"] == {"phone": 3}
+    take_in(installation, [event("gone", "crm.lead.erased", hours=9, subject="1")])
+    assess(installation)
+    phone = field(get("quality"), "phone")
+    assert (phone["records"], phone["missing"], phone["problems"]) == (2, 0, {"phone": 2})
+    assert rows(installation, "SELECT * FROM quality_conflict") == []
+    left = (
+        "SELECT count(*) AS n FROM quality_value JOIN identity USING (identity_id) JOIN lead USING (lead_id)"
+    )
+    assert rows(installation, f"{left} WHERE status = 'erased'") == [{"n": 0}]
+
+
+def test_the_command_line_says_what_to_mend_first(
+    client: FlaskClient, installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_in(installation, [lead(n, phone="12") for n in range(5)])
+    assess(installation)
+    server = make_server("127.0.0.1", 0, client.application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    monkeypatch.setenv("SCORING_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("ECLAIREUR_API_KEY", installation.key(*SCOPES))
+    try:
+        told = CliRunner().invoke(cli, ["quality"])
+        as_json = CliRunner().invoke(cli, ["quality", "--json"])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert told.exit_code == 0, told.output
+    assert (
+        "1. Phone number: 5 leads with a phone number that cannot be one (owner: nobody yet)" in told.output
+    )
+    assert "Training: not yet" in told.output
+    assert "Leads won: 0, at least 20 wanted." in told.output
+    assert orjson.loads(as_json.stdout)["verdict"]["go"] is False
+
+
 def test_what_counting_reads_does_not_grow_with_what_is_stored(installation: Installation) -> None:
     def read_pages() -> int:
         with installation.connect(leads_store.SCHEMA) as connection:
@@ -303,7 +350,7 @@ def test_what_counting_reads_does_not_grow_with_what_is_stored(installation: Ins
             (cursor,) = connection.execute("SELECT counted FROM quality_cursor").fetchall()
             plan = connection.execute(
                 f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}",
-                {"counted": cursor["counted"], "settled": 10**9, "limit": 2000},
+                {"counted": cursor["counted"], "settled": 10**9, "limit": 500},
                 prepare=False,
             ).fetchall()[0]["QUERY PLAN"][0]["Plan"]
         assert plan["Actual Rows"] == 10

@@ -11,7 +11,7 @@ from shared.postgres import Connection, Pool
 
 log = structlog.get_logger()
 
-SLICE = 2_000
+SLICE = 500
 """Events at once, once a second (`PAUSE_S`): the batches that score leads keep the processor."""
 PAUSE_S = 1.0
 ASSESS_EVERY = timedelta(seconds=30)
@@ -44,6 +44,7 @@ def assess_now(connection: Connection, as_of: datetime) -> None:
     )
     store.store_report(connection, as_of, assess(figures, as_of))
     store.forget_days(connection, as_of.date())
+    store.forget_erased(connection)
 
 
 class Watch:

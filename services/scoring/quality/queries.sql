@@ -127,6 +127,30 @@ SELECT field_id, kind, COALESCE(sum(events) FILTER (WHERE day > %(today)s::date 
        COALESCE(sum(events) FILTER (WHERE day <= %(today)s::date - 7), 0)::bigint AS before
 FROM quality_day WHERE day > %(today)s::date - %(days)s::int AND day <= %(today)s::date GROUP BY field_id, kind
 
+-- name: hold_cursor
+-- Nobody counts meanwhile.
+SELECT counted FROM quality_cursor FOR UPDATE
+
+-- name: forget_erased_conflicts
+DELETE FROM quality_conflict c USING identity i JOIN lead l USING (lead_id)
+WHERE l.status = 'erased' AND i.identity_id IN (c.identity_id, c.other_id)
+
+-- name: forget_erased
+WITH forgotten AS (
+    DELETE FROM quality_value v USING identity i JOIN lead l USING (lead_id)
+    WHERE l.status = 'erased' AND i.identity_id = v.identity_id
+    RETURNING v.field_id, v.problem
+), records AS (
+    SELECT field_id, count(*) AS n FROM forgotten GROUP BY field_id
+), problems AS (
+    SELECT field_id, problem, count(*) AS n FROM forgotten WHERE problem IS NOT NULL GROUP BY field_id, problem
+)
+UPDATE quality_field f SET records = f.records - records.n, problems = (
+    SELECT COALESCE(jsonb_object_agg(key, value::bigint - COALESCE(n, 0)), '{}')
+    FROM jsonb_each_text(f.problems) LEFT JOIN problems ON problems.field_id = f.field_id AND problem = key
+    WHERE value::bigint > COALESCE(n, 0))
+FROM records WHERE f.field_id = records.field_id
+
 -- name: new_levels
 SELECT field_id, level, events, first_at
 FROM quality_level WHERE first_at > %(since)s AND events >= %(least)s ORDER BY field_id, events DESC, level

@@ -173,6 +173,14 @@ def forget_days(connection: Connection, today: date) -> None:
     connection.execute(_QUERIES["forget_days"], {"before": today - timedelta(days=KEPT_DAYS)})
 
 
+def forget_erased(connection: Connection) -> None:
+    """Forget what records of erased leads said."""
+    with connection.transaction():
+        connection.execute(_QUERIES["hold_cursor"])
+        connection.execute(_QUERIES["forget_erased_conflicts"])
+        connection.execute(_QUERIES["forget_erased"])
+
+
 def new_levels(connection: Connection, since: datetime, least: int) -> list[Row]:
     """Values of fields with few of them that came first after `since`, in `least` events or more."""
     return connection.execute(_QUERIES["new_levels"], {"since": since, "least": least}).fetchall()

@@ -81,10 +81,13 @@ def tally(events: Iterable[Mapping[str, Any]]) -> Tally:
 
 def _meet(counted: Tally, key: Key, event: Mapping[str, Any], *, live: bool) -> None:
     received_at, occurred_at = event["received_at"], event["occurred_at"]
-    times = counted.times.setdefault(key, Times(received_at, received_at, occurred_at))
-    times.first_at = min(times.first_at, received_at)
-    times.received_at = max(times.received_at, received_at)
-    times.last_at = max(times.last_at, occurred_at)
+    times = counted.times.get(key)
+    if times is None:
+        times = counted.times[key] = Times(received_at, received_at, occurred_at)
+    else:
+        times.first_at = min(times.first_at, received_at)
+        times.received_at = max(times.received_at, received_at)
+        times.last_at = max(times.last_at, occurred_at)
     if live:
         times.live_at = max(times.live_at or received_at, received_at)
 

@@ -44,7 +44,9 @@ def address(make_console: Callable[..., Flask]) -> Iterator[str]:
 def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
     contexts = []
 
-    def open_as_rep(path: str = "/", *, width: int = 1440, dark: bool = False) -> Page:
+    def open_as_rep(
+        path: str = "/", *, width: int = 1440, dark: bool = False, email: str = "sarah@example.fr"
+    ) -> Page:
         context = browser.new_context(
             base_url=address,
             locale="fr-FR",
@@ -54,7 +56,7 @@ def open_page(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         page = context.new_page()
         page.goto(f"/login?next={path}")
-        page.fill("#email", "sarah@example.fr")
+        page.fill("#email", email)
         page.fill("#password", PASSWORD)
         page.click("button.primary")
         page.wait_for_selector("html.scripted nav.nav")  # from here on keys act
@@ -179,3 +181,22 @@ def test_pages_are_accessible_and_fit_their_width(
         page.goto(path)
         assert Axe().run(page).response["violations"] == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1440, True), (390, False)])
+def test_the_quality_page_is_accessible_and_an_owner_is_set_in_place(
+    open_page: Callable[..., Page], services: FakeServices, width: int, dark: bool
+) -> None:
+    services.models = []
+    page = open_page("/data/quality", width=width, dark=dark, email="marie@example.fr")
+    page.locator("details.owner summary").first.click()
+    for path in ("/data/quality", "/model"):
+        assert Axe().run(page).response["violations"] == [], path
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.goto("/model")
+    page.goto("/data/quality")
+    page.locator("details.owner summary").first.click()
+    page.locator("details.owner[open] [name=name]").fill("Léa Martin")
+    page.keyboard.press("Enter")
+    expect(page.locator(".flash")).to_contain_text("Léa Martin")
+    assert services.owners == [{"source": "crm:example", "field": None, "name": "Léa Martin", "email": None}]
