@@ -10,7 +10,7 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 from psycopg_pool import PoolTimeout
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -33,6 +33,7 @@ RETRY_AFTER_S = 5
 
 REQUESTS = Counter("http_requests_total", "Answers", ["service", "endpoint", "status"])
 LATENCY = Histogram("http_request_seconds", "Time to answer", ["service", "endpoint"])
+PAUSED = Gauge("workers_paused", "Workers that take no records because too many failed", ["service"])
 
 
 class Problem(Exception):
@@ -161,9 +162,10 @@ def create_api(
     ready: Mapping[str, ReadinessCheck],
     resources: Sequence[Closable] = (),
     version: str = "1",
+    paused: Callable[[], float] | None = None,
 ) -> OpenAPI:
     """An application whose routes deny by default. `ready` names what it needs and how to ask for it;
-    `resources` are what `close` closes."""
+    `resources` are what `close` closes; `paused` counts the service's paused workers."""
     app = OpenAPI(
         service,
         info=Info(title=f"Éclaireur {service}", version=version),
@@ -195,6 +197,10 @@ def create_api(
         log.warning("database_away", endpoint=request.endpoint, error=type(error).__name__)
         return problem_response(unavailable("The database does not answer. Nothing was taken."))
 
+    @app.errorhandler(RecursionError)
+    def on_too_deep(_error: RecursionError) -> Response:
+        return problem_response(Problem(400, "The body cannot be read", "It is nested too deep."))
+
     @app.errorhandler(HTTPException)
     def on_http_error(error: HTTPException) -> Response:
         return problem_response(Problem(error.code or 500, error.name, error.description or ""))
@@ -218,6 +224,8 @@ def create_api(
     @app.route("/metrics")
     @public
     def metrics() -> Response:
+        if paused is not None:
+            PAUSED.labels(service).set(paused())
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
     @app.route("/openapi.json")

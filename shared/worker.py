@@ -6,6 +6,7 @@ import threading
 
 from pydantic import Field
 
+from shared.kafka.limit import Limit
 from shared.settings import CommonSettings
 
 
@@ -14,6 +15,18 @@ class WorkerSettings(CommonSettings):
         default_factory=socket.gethostname,
         description="a name that a restarted worker keeps, so that it gets its partitions back at once",
     )
+    worker_pause_after: int = Field(
+        20,
+        ge=0,
+        description="a worker stops taking records when more than so many of the last 1,000 failed",
+    )
+    worker_pause_share: float = Field(
+        0.2, ge=0, le=1, description="and when these are at least this share of those looked at"
+    )
+
+    @property
+    def limit(self) -> Limit:
+        return Limit(self.worker_pause_after, self.worker_pause_share)
 
 
 def stop_on_signals() -> threading.Event:

@@ -16,6 +16,7 @@ from deploy.local import checks, lock, settings_report
 from deploy.local.checks import Check
 from deploy.local.installation import is_set, kind_of, load_environment, setting
 from deploy.local.settings_report import Setting
+from deploy.local.status import paused_in_words, paused_workers
 from deploy.processes import SERVERS
 
 # A start makes these itself: missing beforehand is not a fault.
@@ -69,7 +70,9 @@ def examine(root: Path, caller: Mapping[str, str]) -> Examination:
         found.append(checks.embedded_kafka())
     reachable = environment if running else caller
     if is_set("DATABASE_URL", reachable):
-        found.append(checks.own_database(setting("DATABASE_URL", reachable) or ""))
+        url = setting("DATABASE_URL", reachable) or ""
+        found.append(checks.own_database(url))
+        found += [Check("Worker", "fail", paused_in_words(row)) for row in paused_workers(url)]
     if is_set("KAFKA_BOOTSTRAP_SERVERS", reachable):
         found.append(checks.own_broker(setting("KAFKA_BOOTSTRAP_SERVERS", reachable) or ""))
     return Examination(found, rows)

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 from rich.console import Console
 from rich.table import Table
 
 from deploy.local import checks, health, lock
 from deploy.local.installation import Installation, kind_of, setting
 from deploy.local.supervise import Supervisor
-from deploy.processes import SERVERS
+from deploy.processes import SERVERS, WORKERS
+from shared.kafka import pauses
+from shared.postgres import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`scoring` is the scoring service's own answer, None when it gives none."""
+    """`scoring` is the scoring service's own answer, None when it gives none. `paused` says of each worker
+    that takes no more records how many of how many failed, and of which service it is."""
 
     data_dir: str
     running: bool
@@ -36,12 +40,14 @@ class Status:
     database: checks.Check | None
     broker: checks.Check | None
     scoring: dict[str, Any] | None
+    paused: list[dict[str, Any]]
 
     @property
     def healthy(self) -> bool:
         """Whether everything that should run does, and answers."""
         return (
             self.running
+            and not self.paused
             and all(process.state == "RUNNING" and process.ready is not False for process in self.processes)
             and all(check is not None and check.status == "ok" for check in (self.database, self.broker))
         )
@@ -55,7 +61,7 @@ def examine(root: Path, environment: Mapping[str, str]) -> Status:
     root = root.resolve()
     kind = kind_of(root)
     if kind is None or not lock.is_running(root):
-        return Status(str(root), False, None, [], None, None, None)
+        return Status(str(root), False, None, [], None, None, None, [])
     supervisor = Supervisor(Installation(root, demo=kind == "demo"))
     states = supervisor.states() if supervisor.answers() else {}
     with health.direct_client() as client:
@@ -75,6 +81,28 @@ def examine(root: Path, environment: Mapping[str, str]) -> Status:
         database=checks.own_database(setting("DATABASE_URL", environment) or ""),
         broker=checks.own_broker(setting("KAFKA_BOOTSTRAP_SERVERS", environment) or ""),
         scoring=scoring,
+        paused=paused_workers(setting("DATABASE_URL", environment) or ""),
+    )
+
+
+def paused_workers(url: str) -> list[dict[str, Any]]:
+    """The workers that take no more records because too many failed; none while the database is away."""
+    found: list[dict[str, Any]] = []
+    try:
+        for service in WORKERS:
+            with connect(url, schema=service) as connection:
+                rows = pauses.paused(connection)
+            found += [{"service": service, **row, "since": row["since"].isoformat()} for row in rows]
+    except psycopg.Error:
+        return []
+    return found
+
+
+def paused_in_words(row: Mapping[str, Any]) -> str:
+    """What happened, what was kept, what to do."""
+    return (
+        f"{row['service']}-worker paused: {row['failed']} of the last {row['looked_at']} records failed "
+        f"({row['error']}); nothing is lost, fix or roll back, then restart."
     )
 
 
@@ -104,6 +132,8 @@ def show(status: Status) -> None:
     for check in (status.database, status.broker):
         if check is not None:
             screen.print(f"{check.name}: {check.detail}", soft_wrap=True, highlight=False)
+    for row in status.paused:
+        screen.print(paused_in_words(row), soft_wrap=True, highlight=False, style="bold red")
     waiting = status.scoring.get("events_waiting") if status.scoring else None
     screen.print(f"Events waiting to be scored: {'unknown' if waiting is None else waiting}", highlight=False)
     screen.print(f"Console: {status.console}", soft_wrap=True, highlight=False)

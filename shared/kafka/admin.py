@@ -11,8 +11,8 @@ from shared.kafka.errors import BROKER_TIMEOUT_MS, BrokerUnavailable
 
 
 @contextlib.contextmanager
-def _admin(bootstrap_servers: str) -> Iterator[KafkaAdminClient]:
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=20_000)
+def _admin(bootstrap_servers: str, timeout_ms: int = 20_000) -> Iterator[KafkaAdminClient]:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, bootstrap_timeout_ms=timeout_ms)
     try:
         yield admin
     finally:
@@ -62,6 +62,18 @@ class LogEnds:
             except KafkaError as error:
                 raise BrokerUnavailable(type(error).__name__) from error
         return {partition.partition: offset for partition, offset in ends.items()}
+
+    def waiting(self, topic: str, group: str) -> int:
+        """How many records of `topic` the workers of `group` have still to read. Raises BrokerUnavailable."""
+        ends, group = self.of(topic), self._prefix + group
+        partitions = [TopicPartition(self._prefix + topic, number) for number in ends]
+        try:
+            with _admin(self._bootstrap_servers, BROKER_TIMEOUT_MS) as admin:
+                read_to = admin.list_group_offsets({group: partitions})[group]
+        except KafkaError as error:
+            raise BrokerUnavailable(type(error).__name__) from error
+        known = {partition.partition: max(0, held.offset) for partition, held in read_to.items()}
+        return sum(max(0, end - known.get(number, 0)) for number, end in ends.items())
 
     def close(self) -> None:
         with self._lock:

@@ -6,8 +6,9 @@ the service's schema). Kafka's own committed offsets only show the lag.
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from kafka import KafkaConsumer
@@ -15,13 +16,16 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import FencedInstanceIdError, KafkaError
 
 from shared import outbox
+from shared.kafka import pauses
 from shared.kafka.batch import Batch
 from shared.kafka.errors import Fenced, InstanceTaken
 from shared.kafka.isolation import Handler, Isolation, Quarantine
+from shared.kafka.limit import Limit, TooManyFailed
 from shared.kafka.offsets import SeekFromPostgres, register_offsets
 from shared.postgres import Pool
 
 log = structlog.get_logger()
+SAY_PAUSED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class Subscription:
     instance: str
     prefix: str = ""
     max_records: int = 2000
+    limit: Limit = field(default_factory=Limit)
 
 
 def _consumer(subscription: Subscription) -> KafkaConsumer:
@@ -68,15 +73,17 @@ def consume(
     The handler gets a connection in a transaction that already holds the batch's next offsets: what it
     writes there, and the offsets, are kept together or not at all. `committed` runs after each commit.
     A record that the handler fails on is given to `quarantine`, with the error's name, in a transaction of
-    its own, and the others go on. Raises OffsetsUnusable at the start, InstanceTaken, and the handler's error
-    when too many records fail or the database stays away: the worker is then to be restarted.
+    its own, and the others go on; when too many fail it takes no more records until it is started anew.
+    Raises OffsetsUnusable at the start, InstanceTaken, and the database's error when that stays away: the
+    worker is then to be restarted.
     """
     topics = [subscription.prefix + topic for topic in subscription.topics]
     consumer = _consumer(subscription)
     try:
         cluster_id = register_offsets(pool, consumer, topics)
         listener = SeekFromPostgres(consumer, pool, cluster_id)
-        isolation = Isolation(pool, cluster_id, subscription.prefix, handler, quarantine)
+        isolation = Isolation(pool, cluster_id, subscription.prefix, handler, quarantine, subscription.limit)
+        pauses.clear(pool, subscription.instance)
         consumer.subscribe(topics, listener=listener)
         while not stop.is_set():
             polled: Batch = consumer.poll(timeout_ms=200)
@@ -90,6 +97,9 @@ def consume(
                 log.warning("batch_fenced", position=str(fenced))
                 listener.seek(list(consumer.assignment()))
                 continue
+            except TooManyFailed as failure:
+                _pause(consumer, pool, subscription, failure, stop)
+                return
             with contextlib.suppress(KafkaError):
                 consumer.commit_async()
             committed()
@@ -100,3 +110,31 @@ def consume(
         ) from error
     finally:
         consumer.close(autocommit=False)
+
+
+def _pause(
+    consumer: KafkaConsumer,
+    pool: Pool,
+    subscription: Subscription,
+    failure: TooManyFailed,
+    stop: threading.Event,
+) -> None:
+    """Stay in the group, so that no other worker fails on the same, and take nothing until `stop`.
+
+    What was not kept stays at its offset in Postgres: the next start begins there.
+    """
+    log.error(
+        "worker_paused",
+        group=subscription.group,
+        failed=failure.failed,
+        looked_at=failure.looked_at,
+        error=failure.error,
+        alert=True,
+    )
+    said_at = -SAY_PAUSED_S
+    while not stop.is_set():
+        if time.monotonic() - said_at >= SAY_PAUSED_S:
+            pauses.record(pool, subscription.instance, failure)
+            said_at = time.monotonic()
+        consumer.pause(*consumer.assignment())
+        consumer.poll(timeout_ms=200)

@@ -11,3 +11,16 @@ ON CONFLICT DO NOTHING
 UPDATE offsets SET next_offset = %(next_offset)s
 WHERE cluster_id = %(cluster_id)s AND topic = %(topic)s AND partition = %(partition)s
   AND next_offset <= %(first)s
+
+-- name: record_pause
+INSERT INTO paused AS known (worker, failed, looked_at, error)
+VALUES (%(worker)s, %(failed)s, %(looked_at)s, %(error)s)
+ON CONFLICT (worker) DO UPDATE SET
+    seen_at = now(), failed = EXCLUDED.failed, looked_at = EXCLUDED.looked_at, error = EXCLUDED.error
+
+-- name: clear_pause
+DELETE FROM paused WHERE worker = %(worker)s
+
+-- name: paused
+SELECT worker, since, failed, looked_at, error FROM paused
+WHERE seen_at > now() - interval '1 minute' ORDER BY worker

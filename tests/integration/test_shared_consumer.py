@@ -1,14 +1,18 @@
 """Reading a topic with exactly one effect, whatever a record, a worker or a broker does."""
 
+import base64
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 import pytest
+import structlog
 
+from shared.kafka import pauses
 from shared.kafka.consumer import Subscription, consume
 from shared.kafka.errors import OffsetsUnusable
-from shared.kafka.isolation import MOST_QUARANTINED
+from shared.kafka.isolation import Handler
+from shared.kafka.limit import Limit
 from shared.kafka.publisher import MAX_RECORD_BYTES, Publisher
 from shared.outbox import add, relay_once
 from shared.postgres import Connection, Pool, connect_pool
@@ -21,8 +25,16 @@ SCHEMA = """
 CREATE SCHEMA probe;
 CREATE TABLE probe.offsets (LIKE scoring.offsets INCLUDING ALL);
 CREATE TABLE probe.outbox (LIKE scoring.outbox INCLUDING ALL);
+CREATE TABLE probe.paused (LIKE scoring.paused INCLUDING ALL);
 CREATE TABLE probe.effect (value text PRIMARY KEY, by text NOT NULL);
 """
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Printed for a person, the stack of a failed batch takes seconds each."""
+    with structlog.testing.capture_logs():
+        yield
 
 
 @pytest.fixture
@@ -64,12 +76,19 @@ def keep(by: str) -> Callable[[Connection, Sequence[Record]], None]:
     return handle
 
 
+def keep_all(connection: Connection, records: Sequence[Record]) -> None:
+    for record in records:
+        connection.execute("INSERT INTO effect VALUES (%s, 'all')", [(record.value or b"").decode()])
+
+
 class Worker(threading.Thread):
     """`consume` in a thread; `failure` is what ended it."""
 
-    def __init__(self, subscribed: Subscription, pool: Pool, by: str = "one") -> None:
+    def __init__(
+        self, subscribed: Subscription, pool: Pool, by: str = "one", handler: Handler | None = None
+    ) -> None:
         super().__init__(daemon=True)
-        self._arguments = (subscribed, pool, keep(by))
+        self._arguments = (subscribed, pool, handler or keep(by))
         self.stopping = threading.Event()
         self.failure: Exception | None = None
 
@@ -105,15 +124,70 @@ def test_a_record_that_fails_is_quarantined_and_the_others_have_their_effect(
     assert all("ValueError" in one["detail"] for one in kept)
 
 
-def test_a_release_that_fails_on_everything_stops_instead_of_quarantining_everything(
+def pause_of(pool: Pool) -> list[dict[str, object]]:
+    with pool.connection() as connection:
+        return pauses.paused(connection)
+
+
+def test_a_release_that_fails_on_everything_pauses_loses_nothing_and_the_next_one_goes_on(
     installation: Installation, pool: Pool, publisher: Publisher
 ) -> None:
-    post(publisher, [f"bad{n}" for n in range(MOST_QUARANTINED * 3)])
+    names = [f"bad{n:03}" for n in range(Limit().least * 3)]
+    post(publisher, names)
+    bad_release = Worker(subscription(installation), pool)
+    bad_release.start()
+    wait_until(lambda: pause_of(pool), what="the pause")
+    (said,) = pause_of(pool)
+    assert (said["failed"], said["looked_at"], said["error"]) == (21, 21, "ValueError")
+    assert bad_release.is_alive()
+    bad_release.stop()
+    assert bad_release.failure is None
+    assert len(values(pool, "SELECT value FROM outbox")) == Limit().least
+
+    good_release = Worker(subscription(installation), pool, handler=keep_all)
+    good_release.start()
+    wait_until(lambda: len(values(pool)) == len(names) - Limit().least, what="the rest")
+    assert pause_of(pool) == []
+    good_release.stop()
+    quarantined = {
+        base64.b64decode(orjson.loads(value)["raw_base64"]).decode()
+        for value in values(pool, "SELECT value FROM outbox")
+    }
+    assert quarantined | set(values(pool)) == set(names)
+
+
+def test_a_handler_that_fails_on_a_few_goes_on(
+    installation: Installation, pool: Pool, publisher: Publisher
+) -> None:
+    good = [f"good{n:04}" for n in range(600)]
+    bad = [f"bad{n:04}" for n in range(30)]  # more than the least number, less than the share
+    mixed = [
+        name for n, name in enumerate(good) for name in ((bad[n // 20], name) if n % 20 == 0 else (name,))
+    ]
+    post(publisher, mixed)
     worker = Worker(subscription(installation), pool)
     worker.start()
-    worker.join(60)
-    assert isinstance(worker.failure, ValueError)
-    assert len(values(pool, "SELECT value FROM outbox")) == MOST_QUARANTINED
+    wait_until(lambda: len(values(pool)) == len(good), timeout_s=60, what="the good ones")
+    wait_until(lambda: len(values(pool, "SELECT value FROM outbox")) == len(bad), what="the bad ones")
+    assert pause_of(pool) == []
+    worker.stop()
+
+
+def test_records_refused_in_bulk_pause_the_worker_before_any_of_them_is_taken(
+    installation: Installation, pool: Pool, publisher: Publisher
+) -> None:
+    def refuse(connection: Connection, records: Sequence[Record]) -> int:
+        keep_all(connection, records)
+        return len(records)
+
+    post(publisher, [f"v{n}" for n in range(60)])
+    worker = Worker(subscription(installation), pool, handler=refuse)
+    worker.start()
+    wait_until(lambda: pause_of(pool), what="the pause")
+    worker.stop()
+    (said,) = pause_of(pool)
+    assert said["error"] == "invalid_event"
+    assert len(values(pool)) <= Limit().least
 
 
 def test_two_workers_on_the_same_partitions_have_one_effect_per_record(
