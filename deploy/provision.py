@@ -15,7 +15,8 @@ from shared.postgres import connect, migrate
 
 ADMINISTRATOR = "admin@localhost"
 CLI_KEY_SCOPES = [
-    "events:write", "events:history", "imports:read", "imports:write", "rejected:read", "status:read",
+    "events:write", "events:history", "imports:read", "imports:write", "rejected:read", "rejected:write",
+    "dry-runs:run", "status:read",
     "leads:read", "score:run",
     "models:read", "models:write", "drafts:read", "knowledge:read", "knowledge:write", "deliveries:read",
     "quality:read",

@@ -67,6 +67,7 @@ def configure(service: str, level: str) -> None:
     structlog.configure(
         processors=[
             name_service,
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             exception_without_message,

@@ -19,7 +19,7 @@ from secure.headers import (
     XFrameOptions,
 )
 
-from services.console import wording
+from services.console import delivery_words, wording
 from services.console.access import deny_by_default
 from services.console.errors import error_pages
 from services.console.services import Connections
@@ -32,7 +32,7 @@ from services.console.sessions import (
     session_secret,
 )
 from services.console.settings import ConsoleSettings
-from services.console.views import data, drafts, leads, model, quality, sign_in, today
+from services.console.views import data, deliveries, drafts, leads, model, quality, sign_in, today
 from shared.auth.store import SCHEMA
 from shared.auth.verify import PersonTokens
 from shared.http import LATENCY, REQUESTS, RESOURCES, Closable, public
@@ -88,7 +88,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
     _guard_headers(app, https=settings.console_secure_cookies)
     _words(app, settings)
     error_pages(app)
-    for pages in (sign_in, today, leads, drafts, data, quality, model):
+    for pages in (sign_in, today, leads, drafts, data, quality, deliveries, model):
         app.register_blueprint(pages.pages)
     sign_in.limit_attempts(app)
     _operations(app)
@@ -142,6 +142,11 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         source_kind=wording.source_kind,
         service_name=wording.service_name,
         sentence=wording.sentence,
+        rejection_reason=delivery_words.reason,
+        delivery_step=delivery_words.step,
+        delivery_status=delivery_words.status,
+        decision=delivery_words.decision,
+        dry_run_outcome=delivery_words.outcome,
         numberformat=format_decimal,
         decimalformat=format_decimal,
     )

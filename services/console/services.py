@@ -82,8 +82,23 @@ class Service:
     def put(self, answer: type[A], path: str, body: Mapping[str, Any]) -> A:
         return self._call(answer, "PUT", path, json=body)
 
-    def _call(self, answer: type[A], method: str, path: str, **content: Any) -> A:
-        headers = {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language}
+    def post_raw(self, answer: type[A], path: str, content: bytes, **query: str | None) -> A:
+        """Post a payload as it is, of any kind that JSON may be mistaken for."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._call(
+            answer, "POST", path, content=content, params=given, sent={"Content-Type": "application/json"}
+        )
+
+    def _call(
+        self,
+        answer: type[A],
+        method: str,
+        path: str,
+        *,
+        sent: Mapping[str, str] | None = None,
+        **content: Any,
+    ) -> A:
+        headers = {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language, **(sent or {})}
         try:
             response = self.client.request(method, path, headers=headers, **content)
         except httpx.HTTPError as error:

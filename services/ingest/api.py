@@ -3,7 +3,7 @@
 Salesforce is told 200 instead, with the acknowledgement that it waits for.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +14,6 @@ from flask import Flask, Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
-from services.ingest import store
 from services.ingest.accept import (
     CONTENT_TYPES,
     SINGLE,
@@ -24,14 +23,12 @@ from services.ingest.accept import (
     accept,
     split,
 )
-from services.ingest.connectors import CONNECTORS, Connector
-from services.ingest.connectors.reading import Translated
+from services.ingest.connectors import CONNECTORS, Connector, read_call
 from services.ingest.connectors.signing import check_usable
 from services.ingest.connectors.webhook_call import (
-    Event,
+    KEPT_HEADERS,
     SecretUnusable,
     SignatureRefused,
-    Untranslatable,
     WebhookCall,
 )
 from services.ingest.settings import IngestSettings
@@ -39,11 +36,9 @@ from shared.contracts.asyncapi import asyncapi
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.rejection import rejected
 from shared.contracts.topics import MAX_EVENT_BYTES
-from shared.http import Problem, answer, cursor_values, principal, public, requires, unavailable
+from shared.http import Problem, answer, principal, public, requires, unavailable
 from shared.kafka.errors import BrokerUnavailable, RecordTooLarge
 from shared.kafka.publisher import Publisher
-from shared.paging import page
-from shared.postgres import Pool
 from shared.records import Outgoing
 
 log = structlog.get_logger()
@@ -52,11 +47,6 @@ SECRETS = "INGEST_WEBHOOK_SECRETS"
 
 class SourcePath(BaseModel):
     source: str = Field(max_length=100)
-
-
-class PageQuery(BaseModel):
-    limit: int = Field(50, ge=1, le=500)
-    cursor: str | None = None
 
 
 def _publish(publisher: Publisher, records: Sequence[Outgoing]) -> None:
@@ -73,7 +63,11 @@ def _publish(publisher: Publisher, records: Sequence[Outgoing]) -> None:
 
 
 def _quarantined(
-    refused: Sequence[Refused], source: str, connector: str, content_type: str
+    refused: Sequence[Refused],
+    source: str,
+    connector: str,
+    content_type: str,
+    headers: Mapping[str, str] | None = None,
 ) -> list[Outgoing]:
     return [
         rejected(
@@ -83,6 +77,7 @@ def _quarantined(
             reason="invalid_event",
             detail=one.error,
             content_type=content_type,
+            headers=headers,
         )
         for one in refused
     ]
@@ -139,25 +134,6 @@ def _verify(connector: Connector, source: str, call: WebhookCall, secrets: Seque
     raise Problem(401, "Signature refused", str(refusal)) from refusal
 
 
-def _translate(connector: Connector, call: WebhookCall) -> Translated:
-    try:
-        payload = connector.parse(call)
-    except InvalidEvent as error:
-        return [Untranslatable(error.message, call.body)]
-    return connector.translate(payload, call)
-
-
-def _item(one: Event | Untranslatable) -> tuple[bytes, Callable[[], object]]:
-    """What `accept` takes: the raw bytes and how to read them; what was not translated is refused there."""
-    if not isinstance(one, Untranslatable):
-        return orjson.dumps(one), lambda: one
-
-    def refuse() -> object:
-        raise InvalidEvent(one.reason)
-
-    return one.raw, refuse
-
-
 def add_asyncapi(app: Flask) -> None:
     """Serve the description of the topics, as /openapi.json is that of the routes."""
     document = orjson.dumps(asyncapi(version("eclaireur")))
@@ -168,7 +144,7 @@ def add_asyncapi(app: Flask) -> None:
         return Response(document, content_type="application/json")
 
 
-def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings) -> APIBlueprint:
+def create_blueprint(publisher: Publisher, settings: IngestSettings) -> APIBlueprint:
     api = APIBlueprint("ingest", __name__, url_prefix="/v1")
 
     @api.post("/events")
@@ -236,25 +212,14 @@ def create_blueprint(publisher: Publisher, pool: Pool, settings: IngestSettings)
         """What is authentic is kept: as events, or raw in quarantine. A vendor would not send it again."""
         if len(call.body) > MAX_EVENT_BYTES and not connector.attachments:
             raise Problem(413, "The call is too large", f"At most {MAX_EVENT_BYTES} bytes.")
-        items = [_item(one) for one in _translate(connector, call)]
+        items = read_call(connector, call)
         accepted = accept(items, Sender(None, history=False), call.received_at)
         # Of a mail that is too large the beginning is kept: it says whose it is.
         content_type = call.headers.get("content-type", "application/octet-stream")[:200]
-        quarantined = _quarantined(accepted.refused, source, source, content_type)
+        kept = {name: call.headers[name] for name in KEPT_HEADERS if name in call.headers}
+        quarantined = _quarantined(accepted.refused, source, source, content_type, kept)
         _publish(publisher, [*accepted.outgoing, *quarantined])
         told = connector.acknowledge(len(accepted.outgoing), _told(accepted.refused))
         return Response(told.body, status=told.status, content_type=told.content_type)
-
-    @api.get("/rejected")
-    @requires("rejected:read")
-    def list_rejected(query: PageQuery) -> Response:
-        """What was refused, raw and with the reason, the latest first; to a source's key, of that source."""
-        (before,) = cursor_values(query.cursor, int)
-        with pool.connection() as connection:
-            rows = store.list_rejected(
-                connection, source=principal().source, before=before, limit=query.limit + 1
-            )
-        shown, cursor = page(rows, query.limit, lambda row: [row["rejected_id"]])
-        return answer({"rejected": shown, "next_cursor": cursor})
 
     return api

@@ -7,9 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from services.ingest import cli_deliveries
+
 # ruff: noqa: PLC0415 - imported as the command runs, so that `eclaireur --help` answers at once
 
 app = typer.Typer()
+app.add_typer(cli_deliveries.app)
 WRONG_USE = 2
 
 

@@ -1,12 +1,17 @@
-"""What the ingest worker does with a batch of rejections."""
+"""What the ingest worker does with a batch: keep what was rejected, and what became of events."""
 
+import base64
 import hashlib
 from collections.abc import Sequence
 
 import structlog
 
-from services.ingest import store
+from services.ingest import store, trace_store
+from services.ingest.quarantine import key_of
 from shared.contracts.errors import InvalidEvent
+from shared.contracts.parsing import parse_time
+from shared.contracts.steps import DeliveryStep, EventStep, rows
+from shared.contracts.topics import CRM_REJECTED
 from shared.contracts.validation import read
 from shared.postgres import Connection
 from shared.records import Record
@@ -14,9 +19,15 @@ from shared.records import Record
 log = structlog.get_logger()
 
 
+def on_records(connection: Connection, records: Sequence[Record]) -> None:
+    """One batch of both topics."""
+    on_rejected(connection, [record for record in records if record.topic == CRM_REJECTED])
+    on_steps(connection, [record for record in records if record.topic != CRM_REJECTED])
+
+
 def on_rejected(connection: Connection, records: Sequence[Record]) -> None:
     """Store what was rejected anywhere, raw and with the reason, for a person to mend."""
-    rows = []
+    kept = []
     for record in records:
         try:
             rejection = read(record.value, "crm.rejected")
@@ -25,5 +36,23 @@ def on_rejected(connection: Connection, records: Sequence[Record]) -> None:
             log.warning("rejection_unreadable", partition=record.partition, offset=record.offset)
             continue
         log.info("rejected", source=rejection["source"], reason=rejection["reason"])
-        rows.append({**rejection, "same_as": hashlib.sha256(record.value or b"").hexdigest()})
-    store.add_rejected(connection, rows)
+        # The trace finds it by what it calls itself, even where that was all that could be read of it.
+        event_key = rejection["event_key"] or key_of(base64.b64decode(rejection["raw_base64"]))
+        same_as = hashlib.sha256(record.value or b"").hexdigest()
+        kept.append({**rejection, "event_key": event_key, "same_as": same_as})
+    if kept:
+        store.add_rejected(connection, kept)
+
+
+def on_steps(connection: Connection, records: Sequence[Record]) -> None:
+    """Store what became of events and of what was written back."""
+    events, deliveries = [], []
+    for record in records:
+        try:
+            value = read(record.value, "delivery.steps")
+            at = parse_time(value["at"])
+            events += [(at, step) for step in rows(value, "events", EventStep._fields)]
+            deliveries += [(at, step) for step in rows(value, "deliveries", DeliveryStep._fields)]
+        except ValueError:  # InvalidEvent is one, and so are columns that differ
+            log.warning("steps_unreadable", partition=record.partition, offset=record.offset)
+    trace_store.add_steps(connection, events, deliveries)

@@ -38,3 +38,6 @@ class IngestSettings(WorkerSettings):
     ingest_watch_folder: str = Field(
         "", description="a folder with one sub-folder per source, whose files are imported by themselves"
     )
+    delivery_trace_days: int = Field(
+        30, ge=1, description="days for which one can look up what became of a delivery"
+    )

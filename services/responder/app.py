@@ -8,6 +8,7 @@ from services.responder.settings import ResponderSettings
 from shared import logs
 from shared.auth.verify import connect_verifier
 from shared.http import create_api
+from shared.kafka import pauses
 from shared.postgres import answers, connect_pool
 from shared.settings import load
 
@@ -20,7 +21,11 @@ def create_app(settings: ResponderSettings | None = None) -> Flask:
     pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=8)
     verifier, auth_pool = connect_verifier(settings.database_url, settings.token_secret.get_secret_value())
     app = create_api(
-        "responder", verifier, ready={"postgres": lambda: answers(pool)}, resources=[pool, auth_pool]
+        "responder",
+        verifier,
+        ready={"postgres": lambda: answers(pool)},
+        resources=[pool, auth_pool],
+        paused=lambda: pauses.count(pool),
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.register_api(create_blueprint(pool, settings))

@@ -63,6 +63,7 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
                 topics=(LEAD_MESSAGES, REPLY_EVENTS),
                 instance=settings.worker_instance,
                 prefix=settings.topic_prefix,
+                limit=settings.limit,
                 max_records=MAX_RECORDS,
             ),
             pool,

@@ -8,6 +8,7 @@ from services.scoring.settings import ScoringSettings
 from shared import logs
 from shared.auth.verify import connect_verifier
 from shared.http import create_api
+from shared.kafka import pauses
 from shared.kafka.admin import LogEnds
 from shared.postgres import answers, connect_pool
 from shared.settings import load
@@ -20,7 +21,11 @@ def create_app(settings: ScoringSettings | None = None) -> Flask:
     verifier, auth_pool = connect_verifier(settings.database_url, settings.token_secret.get_secret_value())
     log_ends = LogEnds(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
     app = create_api(
-        "scoring", verifier, ready={"postgres": lambda: answers(pool)}, resources=[pool, auth_pool, log_ends]
+        "scoring",
+        verifier,
+        ready={"postgres": lambda: answers(pool)},
+        resources=[pool, auth_pool, log_ends],
+        paused=lambda: pauses.count(pool),
     )
     app.register_api(create_blueprint(pool, log_ends, settings.topic_prefix))
     return app

@@ -99,6 +99,13 @@ def score_rows(works: Sequence[Work], published: Published) -> list[Row]:
     ]
 
 
+def unscored(work: Work, published: Published | None) -> str | None:
+    """Why a batch gave a lead no score."""
+    if work.state.status != "open":
+        return work.state.status
+    return None if published else "no_model"
+
+
 def scored(work: Work, row: Row, *, demo: bool) -> Outgoing:
     """A new score, for lead.scored.v1."""
     fields = ("score_version", "as_of", "probability", "grade", "log_odds", "model_version", "reasons")

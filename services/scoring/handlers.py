@@ -1,7 +1,9 @@
 """What the scoring worker does with a batch of records, inside the transaction that moves its offsets."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
@@ -17,6 +19,7 @@ from services.scoring.state import LeadState, moment
 from shared import outbox
 from shared.contracts import rejection
 from shared.contracts.errors import InvalidEvent
+from shared.contracts.steps import EventStep, event_steps
 from shared.postgres import Connection
 from shared.records import Outgoing, Record
 
@@ -25,9 +28,17 @@ log = structlog.get_logger()
 INVALID = "invalid_event"
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a batch came to: how many records are no events, and what became of each event."""
+
+    invalid: int
+    steps: list[EventStep]
+
+
 def on_events(
     connection: Connection, records: Sequence[Record], registry: Registry, *, demo: bool = False
-) -> None:
+) -> Taken:
     """Store, fold, look, score and announce the events of `records` that had no effect yet."""
     intakes: list[Intake] = []
     refused: list[Outgoing] = []
@@ -36,22 +47,40 @@ def on_events(
             intakes.append(read(record))
         except InvalidEvent as error:
             refused.append(_refused(record, error))
+    invalid = len(refused)
     new, conflicting = store.take_new(connection, intakes)
     for intake in conflicting:
         _log_rejected(intake.record, effects.ID_REUSED)
         refused.append(effects.conflict(intake))
     outbox.add(connection, refused)
+    taken: dict[int, tuple[UUID, int | None, str | None]] = {}
     if new:
         identity_ids, leads = _identify(connection, new)
         works = _load(connection, set(leads))
         _take_in(connection, list(zip(new, identity_ids, leads, strict=True)), works)
-        grades = _announce(connection, list(works.values()), registry.published(connection), demo=demo)
+        published = registry.published(connection)
+        scores = _announce(connection, list(works.values()), published, demo=demo)
         messages = [
-            effects.message(intake, works[lead_id], grades.get(lead_id))
+            effects.message(intake, works[lead_id], scores.get(lead_id, {}).get("grade"))
             for intake, lead_id in zip(new, leads, strict=True)
         ]
         outbox.add(connection, [one for one in messages if one is not None])
+        for intake, lead_id in zip(new, leads, strict=True):
+            version = scores.get(lead_id, {}).get("score_version")
+            unscored = None if version else effects.unscored(works[lead_id], published)
+            taken[id(intake)] = (lead_id, version, unscored)
         log.info("events_folded", new=len(new), records=len(records), leads=len(works), refused=len(refused))
+    told = {id(intake) for intake in conflicting}
+    steps = [_step(intake, taken.get(id(intake)), conflict=id(intake) in told) for intake in intakes]
+    outbox.add(connection, event_steps(steps, datetime.now(UTC)))
+    return Taken(invalid, steps)
+
+
+def _step(intake: Intake, taken: tuple[UUID, int | None, str | None] | None, *, conflict: bool) -> EventStep:
+    lead_id, version, unscored = taken or (None, None, None)
+    outcome = "new" if taken else "conflict" if conflict else "repeated"
+    event = intake.event
+    return EventStep(event.source, event.id, intake.received_at, outcome, lead_id, version, unscored)
 
 
 def on_replies(connection: Connection, records: Sequence[Record]) -> None:
@@ -170,10 +199,10 @@ def _store_snapshots(connection: Connection, snapshots: Sequence[tuple[Work, Sna
 
 def _announce(
     connection: Connection, works: Sequence[Work], published: Published | None, *, demo: bool
-) -> dict[UUID, str]:
+) -> dict[UUID, Mapping[str, Any]]:
     """Score the works that have a snapshot to score, store and publish; tell of closed leads too.
 
-    Lead → grade.
+    Lead → its new score.
     """
     closed = [work for work in works if work.closed_now]
     store.bump_versions(connection, [work.lead_id for work in closed])
@@ -185,7 +214,7 @@ def _announce(
         [effects.closed(work, demo=demo) for work in closed]
         + [effects.scored(by_id[row["lead_id"]], row, demo=demo) for row in rows],
     )
-    return {row["lead_id"]: row["grade"] for row in rows}
+    return {row["lead_id"]: row for row in rows}
 
 
 def _refused(record: Record, error: InvalidEvent) -> Outgoing:

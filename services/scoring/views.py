@@ -1,6 +1,6 @@
 """How rows of the scoring schema are shown to API clients. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.scoring.actions import next_action
@@ -72,6 +72,11 @@ def lead_page(row: Row, language: str, *, model_published: bool) -> dict[str, An
         ],
         "score": score,
     }
+
+
+def reasons_in_words(reasons: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:
+    """Stored reasons, each with its text."""
+    return [_reason(reason, language) for reason in reasons]
 
 
 def _reason(reason: Mapping[str, Any], language: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from services.scoring.registry import Registry
 from services.scoring.settings import ScoringSettings
 from shared import logs
 from shared.background import Repeated
-from shared.contracts.topics import CRM_EVENTS, REPLY_EVENTS
+from shared.contracts.topics import CRM_EVENTS, REPLY_EVENTS, SCORING_GROUP
 from shared.kafka.consumer import Subscription, consume
 from shared.kafka.publisher import Publisher
 from shared.outbox import relay
@@ -24,7 +24,6 @@ from shared.worker import stop_on_signals
 
 log = structlog.get_logger()
 
-GROUP = "scoring"
 REFRESH_BATCH = 500
 
 
@@ -52,18 +51,20 @@ def run(settings: ScoringSettings, stop: threading.Event) -> None:
             stack.callback(thread.stop)
         stack.callback(stop.set)  # first of all: a training under way ends by it
 
-        def handle(connection: Connection, records: Sequence[Record]) -> None:
+        def handle(connection: Connection, records: Sequence[Record]) -> int:
             events = [record for record in records if record.topic == CRM_EVENTS]
             replies = [record for record in records if record.topic == REPLY_EVENTS]
-            handlers.on_events(connection, events, registry, demo=settings.demo)
+            taken = handlers.on_events(connection, events, registry, demo=settings.demo)
             handlers.on_replies(connection, replies)
+            return taken.invalid
 
         subscription = Subscription(
             bootstrap_servers=settings.kafka_bootstrap_servers,
-            group=GROUP,
+            group=SCORING_GROUP,
             topics=(CRM_EVENTS, REPLY_EVENTS),
             instance=settings.worker_instance,
             prefix=settings.topic_prefix,
+            limit=settings.limit,
         )
         consume(subscription, pool, handle, stop=stop, committed=outbox_relay.wake)
 

@@ -16,6 +16,7 @@ import orjson
 from services.writeback.payloads import NewDelivery, outcome_event
 from services.writeback.retry import Answer
 from shared import outbox
+from shared.contracts.steps import DeliveryStep, delivery_step
 from shared.postgres import Connection, load_queries
 
 SCHEMA: Final = "writeback"
@@ -114,9 +115,11 @@ def disable(connection: Connection, destination: str, delivery: Delivery, answer
     """Stop sending to a destination that said it is gone; return how many deliveries wait."""
     connection.execute(_QUERIES["lock_destination"], {"destination": destination})
     connection.execute(_QUERIES["disable_destination"], {"destination": destination})
-    return connection.execute(
+    rows = connection.execute(
         _QUERIES["disable_deliveries"], {**_outcome(delivery, answer), "destination": destination}
-    ).rowcount
+    ).fetchall()
+    _tell_steps(connection, [row for row in rows if row["delivery_id"] == delivery.delivery_id])
+    return len(rows)
 
 
 def resume(connection: Connection, destination: str) -> int:
@@ -141,11 +144,20 @@ def _outcome(delivery: Delivery, answer: Answer) -> dict[str, Any]:
 
 
 def _tell_outcome(connection: Connection, row: dict[str, Any] | None) -> None:
-    """Publish what became of a reply. No row: the lease was lost, another attempt will tell."""
-    if row is None or row["payload"] is None:
+    """Publish how an attempt ended, and what became of a reply. No row: the lease was lost, another attempt
+    will tell."""
+    if row is None:
+        return
+    _tell_steps(connection, [row])
+    if row["payload"] is None:
         return
     match row["status"]:
         case "delivered":
             outbox.add(connection, [outcome_event(row["payload"], "sent", datetime.now(UTC))])
         case "failed":
             outbox.add(connection, [outcome_event(row["payload"], "failed", datetime.now(UTC))])
+
+
+def _tell_steps(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    steps = [DeliveryStep(**{name: row[name] for name in DeliveryStep._fields}) for row in rows]
+    outbox.add(connection, [delivery_step(step, datetime.now(UTC)) for step in steps])

@@ -76,6 +76,7 @@ def run(settings: WritebackSettings, stop: threading.Event, *, pace: Pace) -> No
             topics=(LEAD_SCORED, REPLY_EVENTS),
             instance=settings.worker_instance,
             prefix=settings.topic_prefix,
+            limit=settings.limit,
         )
         consume(subscription, pool, handle, stop=stop, committed=committed)
 

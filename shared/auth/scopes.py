@@ -8,6 +8,8 @@ SCOPES: Final[dict[str, str]] = {
     "imports:read": "read imports, their progress and the rows they refused",
     "imports:write": "bring in files, check, start and cancel imports",
     "rejected:read": "read quarantined deliveries",
+    "rejected:write": "edit, replay and dismiss quarantined deliveries",
+    "dry-runs:run": "try a payload without effect",
     "status:read": "read the state of the services",
     "leads:read": "read the queue, leads, timelines and scores",
     "score:run": "score a lead given in the call",
@@ -21,7 +23,7 @@ SCOPES: Final[dict[str, str]] = {
     "drafts:decide": "approve or reject drafts, as a named person",
     "knowledge:read": "read the knowledge of the house",
     "knowledge:write": "add to the knowledge of the house",
-    "deliveries:read": "read what was written back",
+    "deliveries:read": "follow deliveries, and read what was written back",
 }
 
 _REP = frozenset({"leads:read", "status:read", "models:read", "thresholds:read"}) | {
@@ -34,9 +36,11 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "admin": frozenset(SCOPES),
     "marketing": _REP
     | {"score:run", "models:write", "thresholds:write", "knowledge:write", "rejected:read"}
-    | {"quality:read", "owners:write"}
+    | {"rejected:write", "deliveries:read", "dry-runs:run", "quality:read", "owners:write"}
     | {"imports:read", "imports:write", "events:history"},
     "rep": _REP,
-    "integrator": frozenset({"events:write", "rejected:read", "status:read", "deliveries:read"})
-    | {"quality:read", "owners:write"},
+    "integrator": frozenset(
+        {"events:write", "rejected:read", "rejected:write", "status:read", "deliveries:read"}
+    )
+    | {"dry-runs:run", "quality:read", "owners:write"},
 }

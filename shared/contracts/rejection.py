@@ -20,6 +20,7 @@ def rejected(
     detail: str,
     content_type: str = "application/cloudevents+json",
     event_key: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Outgoing:
     """`reason` is a code, `detail` says in words what to do; the raw bytes are kept as they came."""
     if len(raw) > MAX_EVENT_BYTES:
@@ -33,6 +34,7 @@ def rejected(
         "raw_base64": base64.b64encode(raw).decode(),
         "content_type": content_type,
         "event_key": event_key,
+        "headers": dict(headers or {}),
     }
     return Outgoing(CRM_REJECTED, source, orjson.dumps(value))
 

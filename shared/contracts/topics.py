@@ -10,6 +10,10 @@ CRM_REJECTED: Final = "crm.rejected.v1"
 LEAD_SCORED: Final = "lead.scored.v1"
 LEAD_MESSAGES: Final = "lead.messages.v1"
 REPLY_EVENTS: Final = "reply.events.v1"
+DELIVERY_STEPS: Final = "delivery.steps.v1"
+
+SCORING_GROUP: Final = "scoring"
+"""The consumer group whose place in crm.events.v1 tells what still waits."""
 
 MAX_EVENT_BYTES: Final = 700_000
 """The largest event as JSON in UTF-8: if it is refused, its base64 must still fit a record of 1 MB."""
@@ -79,5 +83,12 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "lead_id",
         "what became of a drafted reply",
         "reply.events",
+    ),
+    _topic(
+        DELIVERY_STEPS,
+        _WEEK,
+        "the service that tells it",
+        "what became of events and of what was written back, without what they say",
+        "delivery.steps",
     ),
 )

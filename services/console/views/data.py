@@ -27,7 +27,10 @@ class DataPage:
 
 
 def _pages() -> tuple[DataPage, ...]:
-    return (DataPage("quality.page", gettext("Quality"), "quality:read"),)
+    return (
+        DataPage("quality.page", gettext("Quality"), "quality:read"),
+        DataPage("deliveries.listing", gettext("Deliveries"), "rejected:read"),
+    )
 
 
 def visible() -> list[DataPage]:

@@ -24,7 +24,8 @@ from services.ingest.connectors import (
     typeform,
 )
 from services.ingest.connectors.reading import Translated
-from services.ingest.connectors.webhook_call import Acknowledgement, WebhookCall
+from services.ingest.connectors.webhook_call import Acknowledgement, Event, Untranslatable, WebhookCall
+from shared.contracts.errors import InvalidEvent
 from shared.contracts.parsing import parse_json
 
 Told = Sequence[dict[str, Any]]
@@ -76,3 +77,23 @@ CONNECTORS = {
     "standard": Connector(standard.verify, standard.translate),
     "typeform": Connector(typeform.verify, typeform.translate),
 }
+
+
+def read_call(connector: Connector, call: WebhookCall) -> list[tuple[bytes, Callable[[], object]]]:
+    """The events of a call as `accept` takes them: raw bytes, and how to read them. What could not be read or
+    translated is refused there."""
+    try:
+        payload = connector.parse(call)
+    except InvalidEvent as error:
+        return [_item(Untranslatable(error.message, call.body))]
+    return [_item(one) for one in connector.translate(payload, call)]
+
+
+def _item(one: Event | Untranslatable) -> tuple[bytes, Callable[[], object]]:
+    if not isinstance(one, Untranslatable):
+        return orjson.dumps(one), lambda: one
+
+    def refuse() -> object:
+        raise InvalidEvent(one.reason)
+
+    return one.raw, refuse

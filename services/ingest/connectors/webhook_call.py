@@ -7,6 +7,9 @@ from typing import Any
 
 Event = dict[str, Any]
 
+KEPT_HEADERS = ("webhook-id",)
+"""What `translate` needs besides the body and its type: kept with a rejected call, for its replay."""
+
 
 class SignatureRefused(Exception):
     """The call is forged, stale or unsigned."""

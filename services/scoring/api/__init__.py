@@ -2,7 +2,7 @@
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.scoring.api import leads, learning, quality, status
+from services.scoring.api import dry_runs, leads, learning, quality, status
 from shared.kafka.admin import LogEnds
 from shared.postgres import Pool
 
@@ -12,5 +12,6 @@ def create_blueprint(pool: Pool, log_ends: LogEnds, topic_prefix: str) -> APIBlu
     leads.register(api, pool)
     learning.register(api, pool)
     quality.register(api, pool)
+    dry_runs.register(api, pool)
     status.register(api, pool, log_ends, topic_prefix)
     return api

@@ -6,6 +6,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from services.scoring import model_store, store
 from shared.contracts.topics import CRM_EVENTS
 from shared.http import answer, requires, unavailable
+from shared.kafka import pauses
 from shared.kafka.admin import LogEnds
 from shared.kafka.errors import BrokerUnavailable
 from shared.postgres import Pool
@@ -24,10 +25,12 @@ def register(api: APIBlueprint, pool: Pool, log_ends: LogEnds, topic_prefix: str
             read_to = store.stored_offsets(connection, topic_prefix + CRM_EVENTS)
             totals = store.lead_totals(connection)
             version = model_store.published_version(connection)
+            paused = pauses.paused(connection)
         return answer(
             {
                 "events_waiting": sum(max(0, end - read_to.get(number, 0)) for number, end in ends.items()),
                 **{f"leads_{name}": count for name, count in totals.items()},
                 "model_version": version,
+                "paused": paused,
             }
         )

@@ -83,7 +83,7 @@ RETURNING delivery.delivery_id, delivery.kind, delivery.attempts, delivery.body
 UPDATE delivery SET
     status = 'delivered', delivered_at = now(), in_flight = false, last_status = %(http_status)s, last_error = NULL
 WHERE delivery_id = %(delivery_id)s AND attempts = %(attempts)s AND status IN ('pending', 'disabled')
-RETURNING status, lead_id, payload
+RETURNING destination, kind, status, lead_id, score_version, attempts AS attempt, payload
 
 -- name: mark_undelivered
 UPDATE delivery SET
@@ -100,7 +100,7 @@ UPDATE delivery SET
     last_status = %(http_status)s,
     last_error = %(error)s
 WHERE delivery_id = %(delivery_id)s AND attempts = %(attempts)s AND status = 'pending'
-RETURNING status, lead_id, payload
+RETURNING destination, kind, status, lead_id, score_version, attempts AS attempt, payload
 
 -- name: hold_destination
 UPDATE destination SET held_until = greatest(held_until, now() + make_interval(secs => %(delay_s)s))
@@ -119,6 +119,7 @@ UPDATE delivery SET
     last_status = CASE WHEN delivery_id = %(delivery_id)s THEN %(http_status)s ELSE last_status END,
     last_error = CASE WHEN delivery_id = %(delivery_id)s THEN %(error)s ELSE last_error END
 WHERE destination = %(destination)s AND status = 'pending'
+RETURNING delivery_id, destination, kind, status, lead_id, score_version, attempts AS attempt
 
 -- name: enable_destination
 UPDATE destination SET disabled_at = NULL, held_until = NULL WHERE name = %(destination)s

@@ -75,6 +75,8 @@ class FakeServices:
         self.people = list(PEOPLE)
         self.scored = True
         self.down: set[str] = set()
+        self.routes: dict[tuple[str, str], tuple[int, Any]] = {}
+        """What a test has it answer: (method, path) → (status, body). It comes before everything else."""
         self.calls: list[tuple[str, str, Any]] = []
         self.lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -236,8 +238,24 @@ SERVICE_OF = {
     "quality": "scoring",
     "owners": "scoring",
 }
-SCOPE_OF = {"queue": "leads:read", "leads": "leads:read", "drafts": "drafts:read", "models": "models:read"}
-SCOPE_OF |= {"quality": "quality:read", "verdict": "models:read", "owners": "owners:write"}
+SCOPE_OF = {
+    "rejected": "rejected:read",
+    "queue": "leads:read",
+    "leads": "leads:read",
+    "drafts": "drafts:read",
+    "models": "models:read",
+    "quality": "quality:read",
+    "verdict": "models:read",
+    "owners": "owners:write",
+}
+
+
+def _read(content: bytes) -> Any:
+    """A body as JSON, else as it is."""
+    try:
+        return json.loads(content) if content else None
+    except ValueError:
+        return content
 
 
 def _handler(services: FakeServices) -> type[BaseHTTPRequestHandler]:
@@ -256,14 +274,14 @@ def _handler(services: FakeServices) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, method: str) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
+            body = _read(self.rfile.read(length))
             url = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             services.calls.append((method, self.path, body))
             area = url.path.split("/")[2]
             allowed = "verdict" if url.path.endswith("/verdict") else area
             caller = services.tokens.read(self.headers.get("Authorization", "").removeprefix("Bearer "))
-            if SERVICE_OF[area] in services.down:
+            if SERVICE_OF.get(area, "ingest") in services.down:
                 status, answer = 500, {"title": "Down", "status": 500}
             elif caller is None:
                 status, answer = 401, {"title": "Sign in first", "status": 401}
@@ -271,7 +289,9 @@ def _handler(services: FakeServices) -> type[BaseHTTPRequestHandler]:
                 status, answer = 403, {"title": "Not allowed", "status": 403}
             else:
                 language = self.headers.get("Accept-Language", "fr")[:2]
-                status, answer = services.answer(method, url.path, query, body, language)
+                status, answer = services.routes.get((method, url.path)) or services.answer(
+                    method, url.path, query, body, language
+                )
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
