@@ -254,3 +254,81 @@ class Draft(Answer):
 
 class Drafts(Answer):
     drafts: list[Draft] = Field(default_factory=list)
+
+
+class Detected(Answer):
+    """How a file was read."""
+
+    columns: list[str] = []
+    encoding: str = ""
+    sheet: str | None = None
+
+
+class ProposedColumn(Answer):
+    name: str
+    examples: list[str] = []
+    date_order: str | None = None
+    values: dict[str, int] = {}
+    may_tell_outcome: bool = False
+
+
+class ColumnDoubt(Answer):
+    column: str
+    about: str
+
+
+class Proposed(Answer):
+    """What the columns seem to be, and what must be asked. Empty once the file is no longer kept."""
+
+    columns: list[ProposedColumn] = []
+    mapping: dict[str, Any] = {}
+    doubts: list[ColumnDoubt] = []
+    confirmed_before: bool = False
+
+
+class RowError(Answer):
+    row: int
+    reason: str
+
+
+class ImportReport(Answer):
+    """What a file would do, or did."""
+
+    rows: int = 0
+    won: int = 0
+    lost: int = 0
+    open: int = 0
+    repeated: int = 0
+    refused: int = 0
+    events: int = 0
+    errors: list[RowError] = []
+    problems: list[str] = []
+
+
+class ImportProgress(Answer):
+    rows_done: int = 0
+    rows_total: int | None = None
+    rows_per_s: float | None = None
+    eta_s: int | None = None
+
+
+class Import(Answer):
+    import_id: str
+    file_name: str
+    source: str
+    status: str
+    mapping: dict[str, Any] | None = None
+    report: ImportReport | None = None
+    error: str | None = None
+    accepted: int = 0
+    refused: int = 0
+    repeated: int = 0
+    received_at: datetime
+    progress: ImportProgress = ImportProgress()
+    file_kept: bool = True
+    detected: Detected = Detected()
+    proposed: Proposed = Proposed()
+
+
+class Imports(Answer):
+    imports: list[Import]

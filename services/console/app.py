@@ -32,7 +32,17 @@ from services.console.sessions import (
     session_secret,
 )
 from services.console.settings import ConsoleSettings
-from services.console.views import data, deliveries, drafts, leads, model, quality, sign_in, today
+from services.console.views import (
+    data,
+    deliveries,
+    drafts,
+    imports,
+    leads,
+    model,
+    quality,
+    sign_in,
+    today,
+)
 from shared.auth.store import SCHEMA
 from shared.auth.verify import PersonTokens
 from shared.http import LATENCY, REQUESTS, RESOURCES, Closable, public
@@ -84,11 +94,12 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
     Babel(app, locale_selector=language)
     install_sign_in(app)
     deny_by_default(app)
+    imports.allow_files(app)
     CSRFProtect(app)
     _guard_headers(app, https=settings.console_secure_cookies)
     _words(app, settings)
     error_pages(app)
-    for pages in (sign_in, today, leads, drafts, data, quality, deliveries, model):
+    for pages in (sign_in, today, leads, drafts, data, quality, deliveries, imports, model):
         app.register_blueprint(pages.pages)
     sign_in.limit_attempts(app)
     _operations(app)

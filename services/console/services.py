@@ -1,8 +1,8 @@
 """The other services, over HTTP: every call carries a short-lived token that names the person."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -12,6 +12,8 @@ from services.console.answers import (
     Answer,
     Draft,
     Drafts,
+    Import,
+    Imports,
     Lead,
     Models,
     Owners,
@@ -27,6 +29,7 @@ A = TypeVar("A", bound=Answer)
 
 # Connecting on one's own network takes milliseconds: a service that does not accept at once is down.
 TIMEOUT = httpx.Timeout(5.0, connect=1.0)
+UPLOAD_TIMEOUT = httpx.Timeout(600.0, connect=1.0)
 
 
 class ServiceError(Exception):
@@ -89,6 +92,25 @@ class Service:
             answer, "POST", path, content=content, params=given, sent={"Content-Type": "application/json"}
         )
 
+    def upload(self, answer: type[A], path: str, name: str, file: IO[bytes], **fields: str) -> A:
+        """Send a file on, as it is read."""
+        said = {field: value for field, value in fields.items() if value}
+        return self._call(
+            answer, "POST", path, files={"file": (name, file)}, data=said, timeout=UPLOAD_TIMEOUT
+        )
+
+    def download(self, path: str) -> Iterator[bytes]:
+        """The body of a good answer in pieces. Raises as the others do, before the first."""
+        request = self.client.build_request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+        try:
+            response = self.client.send(request, stream=True)
+            if not response.is_success:
+                response.read()
+                raise _failure(self.name, response)
+        except httpx.HTTPError as error:
+            raise ServiceDown(self.name, type(error).__name__) from error
+        return response.iter_bytes()
+
     def _call(
         self,
         answer: type[A],
@@ -108,14 +130,19 @@ class Service:
                 return answer.model_validate_json(response.content)
             except ValidationError as error:
                 raise ServiceDown(self.name, "unreadable answer") from error
-        if response.status_code >= 500:
-            raise ServiceDown(self.name, str(response.status_code))
-        problem = _problem(response)
-        detail = str(problem.get("detail") or problem.get("title") or "")
-        if fate := _FATES.get(response.status_code):
-            raise fate(self.name, detail)
-        errors = problem.get("errors") or []
-        raise Refused(self.name, detail, tuple(error["field"] for error in errors))
+        raise _failure(self.name, response)
+
+
+def _failure(service: str, response: httpx.Response) -> ServiceError:
+    """What an answer that is not good means."""
+    if response.status_code >= 500:
+        return ServiceDown(service, str(response.status_code))
+    problem = _problem(response)
+    detail = str(problem.get("detail") or problem.get("title") or "")
+    if fate := _FATES.get(response.status_code):
+        return fate(service, detail)
+    errors = problem.get("errors") or []
+    return Refused(service, detail, tuple(error["field"] for error in errors))
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:
@@ -189,6 +216,27 @@ class Responder:
 @dataclass(frozen=True, slots=True)
 class Ingest:
     service: Service
+
+    def imports(self, *, limit: int) -> Imports:
+        return self.service.get(Imports, "/v1/imports", limit=limit)
+
+    def read_import(self, import_id: str) -> Import:
+        return self.service.get(Import, f"/v1/imports/{_segment(import_id)}")
+
+    def upload(self, name: str, file: IO[bytes], *, source: str) -> Import:
+        return self.service.upload(Import, "/v1/imports", name, file, source=source)
+
+    def check_import(self, import_id: str, mapping: Mapping[str, Any]) -> Import:
+        return self.service.post(Import, f"/v1/imports/{_segment(import_id)}/dry-run", mapping)
+
+    def start_import(self, import_id: str, mapping: Mapping[str, Any]) -> Import:
+        return self.service.post(Import, f"/v1/imports/{_segment(import_id)}/start", mapping)
+
+    def cancel_import(self, import_id: str) -> Import:
+        return self.service.post(Import, f"/v1/imports/{_segment(import_id)}/cancel", {})
+
+    def import_errors(self, import_id: str) -> Iterator[bytes]:
+        return self.service.download(f"/v1/imports/{_segment(import_id)}/errors.csv")
 
 
 class Connections:

@@ -114,7 +114,7 @@ def test_a_french_export_is_proposed_checked_and_published(
         one = upload(client, CSV.encode("cp1252"))
         roles = {name: column["as"] for name, column in one["proposed"]["mapping"]["columns"].items()}
         assert roles == {
-            "Réf": "attribute",
+            "Réf": "key",
             "Adresse mail": "email",
             "Société": "company",
             "Créé le": "created",
@@ -123,7 +123,6 @@ def test_a_french_export_is_proposed_checked_and_published(
         }
         assert (one["detected"]["encoding"], one["proposed"]["doubts"]) == ("cp1252", [])
         mapping = mapping_of(one, **WON)
-        mapping["columns"]["Réf"] = {"as": "key"}
         path = f"/v1/imports/{one['import_id']}"
         with worker("ingest", environment, tmp_path / "worker.log"):
             assert client.post(f"{path}/dry-run", json=mapping).status_code == 202

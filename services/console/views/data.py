@@ -30,6 +30,7 @@ def _pages() -> tuple[DataPage, ...]:
     return (
         DataPage("quality.page", gettext("Quality"), "quality:read"),
         DataPage("deliveries.listing", gettext("Deliveries"), "rejected:read"),
+        DataPage("imports.page", gettext("Imports"), "imports:read"),
     )
 
 

@@ -35,7 +35,7 @@ class Report:
 
 
 class Keys:
-    """The keys met so far, as eight bytes each: a million rows take about 90 MB."""
+    """The keys met so far, as eight bytes each: what grows with the file."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from services.ingest.imports.formats import DateOrder, NumberFormat
-from services.ingest.imports.mapping import Condition, ImportRefused, Role, like
+from services.ingest.imports.mapping import DATES, Condition, ImportRefused, Role, like
 
 _FORMATS: dict[str, str] = {
     **dict.fromkeys(get_args(DateOrder), "date_order"),
@@ -93,8 +93,9 @@ def still_in_doubt(
     for doubt in doubts:
         name, about = doubt["column"], doubt["about"]
         column = mapping["columns"].get(name, {"as": "ignore"})
+        asked = about != "date_order" or column["as"] in DATES
         settled = column["as"] == "ignore" or (name in said if about == "role" else column.get(about))
-        if not settled:
+        if asked and not settled:
             passed = " or ".join(f"--map '{name}={choice}'" for choice in doubt["choices"])
             lines.append(f"{doubt['question']} Pass {passed}.")
     return lines

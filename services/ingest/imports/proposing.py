@@ -212,10 +212,10 @@ def _proposed(table: Table, place: int, look: _Look, role: Role, confidence: flo
         doubts.append(
             Doubt("role", f'Is "{look.name}" the {role.replace("_", " ")}?', (role, "attribute", "ignore"))
         )
-    if role in DATES:
+    if role in DATES or look.share(is_date) >= SURE:
         order, doubt = _date_order(table, place, look)
         doubts += [doubt] if doubt else []
-    elif role in ("attribute", "amount"):
+    if role in ("attribute", "amount"):
         number, doubt = _number_format(table, place, look)
         doubts += [doubt] if doubt else []
     few = len(look.distinct) <= _LISTED_VALUES
