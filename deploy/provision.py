@@ -20,6 +20,7 @@ CLI_KEY_SCOPES = [
     "leads:read", "score:run",
     "models:read", "models:write", "drafts:read", "knowledge:read", "knowledge:write", "deliveries:read",
     "quality:read",
+    "sources:read", "sources:write",
 ]  # fmt: skip
 
 

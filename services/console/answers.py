@@ -332,3 +332,99 @@ class Import(Answer):
 
 class Imports(Answer):
     imports: list[Import]
+
+
+class Activity(Answer):
+    """What came through the webhooks of a source of late."""
+
+    accepted: int = 0
+    refused: int = 0
+    last_at: datetime | None = None
+
+
+class Pull(Answer):
+    """The last run of a query."""
+
+    finished_at: datetime | None = None
+    rows: int | None = None
+    refused: int | None = None
+    error: str | None = None
+
+
+class SourceRow(Answer):
+    """A source and how it is doing; an optional part that is missing is not known."""
+
+    name: str
+    kind: str
+    connector: str | None = None
+    version: int = 0
+    address: str | None = None
+    secrets_valid: int = 0
+    secrets_unreadable: int = 0
+    secrets_in_settings: int = 0
+    makes_secrets: bool = False
+    activity: Activity | None = None
+    pull: Pull | None = None
+
+    @property
+    def in_use(self) -> bool:
+        return self.version > 0 or self.secrets_valid > 0
+
+    @property
+    def accepted(self) -> int:
+        if self.pull:
+            return (self.pull.rows or 0) - self.refused
+        return self.activity.accepted if self.activity else 0
+
+    @property
+    def refused(self) -> int:
+        if self.pull:
+            return self.pull.refused or 0
+        return self.activity.refused if self.activity else 0
+
+    @property
+    def last_at(self) -> datetime | None:
+        return self.pull.finished_at if self.pull else self.activity.last_at if self.activity else None
+
+
+class Sources(Answer):
+    sources: list[SourceRow]
+    activity_days: int = 7
+
+
+class SourceSecret(Answer):
+    secret_id: str
+    made_at: datetime
+    made_by: str
+
+
+class SourceVersion(Answer):
+    version: int
+    made_at: datetime
+    made_by: str
+
+
+class SourceDetail(SourceRow):
+    definition: str
+    sample: str | None = None
+    content_type: str = "application/json"
+    versions: list[SourceVersion] = []
+    secrets: list[SourceSecret] = []
+
+
+class SourceTrial(Answer):
+    """What a sample would become: events of the contract, and why the rest would make none."""
+
+    events: list[dict[str, Any]] = []
+    events_made: int = 0
+    refused: list[str] = []
+
+
+class SavedSource(Answer):
+    name: str
+    version: int
+    secret: str | None = None
+
+
+class MadeSecret(Answer):
+    secret: str | None = None

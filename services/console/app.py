@@ -41,6 +41,7 @@ from services.console.views import (
     model,
     quality,
     sign_in,
+    sources,
     today,
 )
 from shared.auth.store import SCHEMA
@@ -99,7 +100,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
     _guard_headers(app, https=settings.console_secure_cookies)
     _words(app, settings)
     error_pages(app)
-    for pages in (sign_in, today, leads, drafts, data, quality, deliveries, imports, model):
+    for pages in (sign_in, today, leads, drafts, data, quality, sources, deliveries, imports, model):
         app.register_blueprint(pages.pages)
     sign_in.limit_attempts(app)
     _operations(app)
@@ -151,6 +152,8 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         shortened=wording.shortened,
         draft_status=wording.draft_status,
         source_kind=wording.source_kind,
+        source_kind_name=wording.source_kind_name,
+        source_state=wording.source_state,
         service_name=wording.service_name,
         sentence=wording.sentence,
         rejection_reason=delivery_words.reason,

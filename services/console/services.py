@@ -1,6 +1,6 @@
 """The other services, over HTTP: every call carries a short-lived token that names the person."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
 from urllib.parse import quote
@@ -15,10 +15,15 @@ from services.console.answers import (
     Import,
     Imports,
     Lead,
+    MadeSecret,
     Models,
     Owners,
     Quality,
     Queue,
+    SavedSource,
+    SourceDetail,
+    Sources,
+    SourceTrial,
     Status,
     Timeline,
     Verdict,
@@ -59,9 +64,15 @@ class Conflict(ServiceError):
 class Refused(ServiceError):
     """The call was understood and not accepted; `detail` says why, `fields` what it is about."""
 
-    def __init__(self, service: str, detail: str = "", fields: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        service: str,
+        detail: str = "",
+        fields: tuple[str, ...] = (),
+        problems: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         super().__init__(service, detail)
-        self.fields = fields
+        self.fields, self.problems = fields, problems
 
 
 _FATES: Mapping[int, type[ServiceError]] = {401: NotAllowed, 403: NotAllowed, 404: NotFound, 409: Conflict}
@@ -84,6 +95,9 @@ class Service:
 
     def put(self, answer: type[A], path: str, body: Mapping[str, Any]) -> A:
         return self._call(answer, "PUT", path, json=body)
+
+    def delete(self, path: str) -> None:
+        self._call(Answer, "DELETE", path)
 
     def post_raw(self, answer: type[A], path: str, content: bytes, **query: str | None) -> A:
         """Post a payload as it is, of any kind that JSON may be mistaken for."""
@@ -142,7 +156,7 @@ def _failure(service: str, response: httpx.Response) -> ServiceError:
     if fate := _FATES.get(response.status_code):
         return fate(service, detail)
     errors = problem.get("errors") or []
-    return Refused(service, detail, tuple(error["field"] for error in errors))
+    return Refused(service, detail, tuple(error["field"] for error in errors), errors)
 
 
 def _problem(response: httpx.Response) -> dict[str, Any]:
@@ -237,6 +251,30 @@ class Ingest:
 
     def import_errors(self, import_id: str) -> Iterator[bytes]:
         return self.service.download(f"/v1/imports/{_segment(import_id)}/errors.csv")
+
+    def sources(self) -> Sources:
+        return self.service.get(Sources, "/v1/sources")
+
+    def source(self, name: str) -> SourceDetail:
+        return self.service.get(SourceDetail, f"/v1/sources/{_segment(name)}")
+
+    def try_source(self, draft: Mapping[str, Any]) -> SourceTrial:
+        return self.service.post(SourceTrial, "/v1/sources/try", draft)
+
+    def save_source(self, name: str, draft: Mapping[str, Any]) -> SavedSource:
+        return self.service.put(SavedSource, f"/v1/sources/{_segment(name)}", draft)
+
+    def restore_source(self, name: str, version: int) -> None:
+        self.service.post(Answer, f"/v1/sources/{_segment(name)}/versions/{version}/restore", {})
+
+    def remove_source(self, name: str) -> None:
+        self.service.delete(f"/v1/sources/{_segment(name)}")
+
+    def add_source_secret(self, name: str, secret: str | None) -> MadeSecret:
+        return self.service.post(MadeSecret, f"/v1/sources/{_segment(name)}/secrets", {"secret": secret})
+
+    def revoke_source_secret(self, name: str, secret_id: str) -> None:
+        self.service.delete(f"/v1/sources/{_segment(name)}/secrets/{_segment(secret_id)}")
 
 
 class Connections:

@@ -1,5 +1,6 @@
 """Chances, dates and states as people say them, in the language of the page."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -7,7 +8,7 @@ from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, format_percent
 from flask_babel import get_locale, get_timezone
 
-from services.console.answers import LeadRow
+from services.console.answers import LeadRow, SourceRow
 from services.console.catalogue import gettext, ngettext
 
 MAX_IDENTIFIER: Final = 20
@@ -232,3 +233,47 @@ def times(ratio: float) -> str:
 
 def points(share: float) -> str:
     return format_decimal(100 * share, "0.#", locale=get_locale())
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How a source is doing: a word or two, what more there is to say, and the tone of its tag."""
+
+    words: str
+    detail: str = ""
+    tone: str = ""
+
+
+def source_state(row: SourceRow) -> SourceState:
+    if row.secrets_unreadable:
+        return SourceState(
+            gettext("cannot be verified"),
+            gettext("TOKEN_SECRET changed since its secrets were kept: make new ones."),
+            "warn",
+        )
+    if row.pull and row.pull.error:
+        return SourceState(gettext("the last run failed"), row.pull.error, "warn")
+    if row.in_use and not row.secrets_valid:
+        return SourceState(gettext("no secret yet"), gettext("Until then nothing is taken."), "warn")
+    if not row.in_use:
+        return SourceState(gettext("not connected"))
+    if row.refused:
+        many = ngettext(
+            "%(num)s delivery was not understood.", "%(num)s deliveries were not understood.", row.refused
+        )
+        return SourceState(gettext("partly understood"), many, "warn")
+    if row.last_at is None:
+        return SourceState(gettext("waiting"), gettext("Nothing came yet, or not for a week."))
+    return SourceState(gettext("working"), tone="accent")
+
+
+def source_kind_name(row: SourceRow) -> str:
+    match row.kind:
+        case "connector":
+            return gettext("connector for %(vendor)s", vendor=row.connector or row.name)
+        case "sql":
+            return gettext("query on a database")
+        case "webhook":
+            return gettext("defined by you")
+        case _:
+            return gettext("saved by another release")

@@ -23,7 +23,7 @@ from services.ingest.accept import (
     accept,
     split,
 )
-from services.ingest.connectors import CONNECTORS, Connector, read_call
+from services.ingest.connectors import Connector, read_call
 from services.ingest.connectors.signing import check_usable
 from services.ingest.connectors.webhook_call import (
     KEPT_HEADERS,
@@ -32,6 +32,7 @@ from services.ingest.connectors.webhook_call import (
     WebhookCall,
 )
 from services.ingest.settings import IngestSettings
+from services.ingest.sources.registry import Registry, Source, SourcesUnread
 from shared.contracts.asyncapi import asyncapi
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.rejection import rejected
@@ -144,7 +145,17 @@ def add_asyncapi(app: Flask) -> None:
         return Response(document, content_type="application/json")
 
 
-def create_blueprint(publisher: Publisher, settings: IngestSettings) -> APIBlueprint:
+def _source(sources: Registry, name: str) -> Source:
+    try:
+        found = sources.find(name)
+    except SourcesUnread as error:
+        raise unavailable("The database does not answer, so this source is not known yet.") from error
+    if found is None:
+        raise Problem(404, "No such source", "`eclaireur sources list` shows those that there are.")
+    return found
+
+
+def create_blueprint(publisher: Publisher, settings: IngestSettings, sources: Registry) -> APIBlueprint:
     api = APIBlueprint("ingest", __name__, url_prefix="/v1")
 
     @api.post("/events")
@@ -183,13 +194,10 @@ def create_blueprint(publisher: Publisher, settings: IngestSettings) -> APIBluep
     @public  # the signature authorizes it
     def webhook(path: SourcePath) -> Response:
         """A vendor's own payload, verified with that source's secret."""
-        connector = CONNECTORS.get(path.source)
-        if connector is None:
-            raise Problem(404, "No such source", f"Known sources: {', '.join(sorted(CONNECTORS))}.")
-        secrets = [s.get_secret_value() for s in settings.ingest_webhook_secrets.get(path.source, ())]
-        if not secrets:
+        source = _source(sources, path.source)
+        if not source.secrets:
             # Never a 4xx, which vendors do not send again: the secret may be set in a minute.
-            raise unavailable(f"No secret is set for {path.source!r} ({SECRETS}).")
+            raise unavailable(f"{source.name!r} has no secret yet: `eclaireur sources rotate` makes one.")
         call = WebhookCall(
             method=request.method,
             url=settings.ingest_public_url.rstrip("/") + request.full_path.rstrip("?"),
@@ -197,16 +205,14 @@ def create_blueprint(publisher: Publisher, settings: IngestSettings) -> APIBluep
             body=_body(settings.ingest_max_body_bytes),
             received_at=datetime.now(UTC),
         )
-        _verify(connector, path.source, call, secrets)
-        return _take(connector, path.source, call)
+        _verify(source.connector, source.name, call, source.secrets)
+        return _take(source.connector, source.name, call)
 
     @api.get("/webhooks/<source>")
     @public  # it says no more than the documentation does
     def webhook_address(path: SourcePath) -> Response:
         """Whether this is an address for webhooks: Intercom asks (HEAD) before it saves one."""
-        if path.source not in CONNECTORS:
-            raise Problem(404, "No such source", f"Known sources: {', '.join(sorted(CONNECTORS))}.")
-        return answer({"source": path.source})
+        return answer({"source": _source(sources, path.source).name})
 
     def _take(connector: Connector, source: str, call: WebhookCall) -> Response:
         """What is authentic is kept: as events, or raw in quarantine. A vendor would not send it again."""
@@ -219,6 +225,7 @@ def create_blueprint(publisher: Publisher, settings: IngestSettings) -> APIBluep
         kept = {name: call.headers[name] for name in KEPT_HEADERS if name in call.headers}
         quarantined = _quarantined(accepted.refused, source, source, content_type, kept)
         _publish(publisher, [*accepted.outgoing, *quarantined])
+        sources.count(source, len(accepted.outgoing), len(accepted.refused))
         told = connector.acknowledge(len(accepted.outgoing), _told(accepted.refused))
         return Response(told.body, status=told.status, content_type=told.content_type)
 

@@ -6,6 +6,9 @@ from services.ingest import api_deliveries, api_dry_runs, api_rejected, store
 from services.ingest.api import add_asyncapi, create_blueprint
 from services.ingest.imports.api import create_blueprint as create_imports_blueprint
 from services.ingest.settings import IngestSettings
+from services.ingest.sources.api import create_blueprint as sources_blueprint
+from services.ingest.sources.registry import Registry
+from services.ingest.sources.sealing import Sealer
 from shared import logs
 from shared.auth.verify import connect_verifier
 from shared.http import create_api
@@ -25,20 +28,25 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
         max_in_flight=settings.ingest_max_in_flight,
     )
     pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=4)
-    verifier, auth_pool = connect_verifier(settings.database_url, settings.token_secret.get_secret_value())
+    token_secret = settings.token_secret.get_secret_value()
+    verifier, auth_pool = connect_verifier(settings.database_url, token_secret)
+    sealer = Sealer(token_secret)
+    sources = Registry(pool, sealer, settings.webhook_secrets)
+    sources.start()
     log_ends = LogEnds(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
     # Ready without Postgres: events are taken while it is down, from keys that were verified before.
     app = create_api(
         "ingest",
         verifier,
         ready={"kafka": publisher.ready},
-        resources=[publisher, pool, auth_pool, log_ends],
+        resources=[sources, publisher, pool, auth_pool, log_ends],
         paused=lambda: pauses.count(pool),
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.ingest_max_body_bytes
     add_asyncapi(app)
     for blueprint in (
-        create_blueprint(publisher, settings),
+        create_blueprint(publisher, settings, sources),
+        sources_blueprint(pool, sealer, settings),
         create_imports_blueprint(pool, settings),
         api_rejected.create_blueprint(pool),
         api_deliveries.create_blueprint(pool, log_ends, settings.topic_prefix),

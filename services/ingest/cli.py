@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from services.ingest import cli_deliveries
+from services.ingest.sources.cli import sources
 
 # ruff: noqa: PLC0415 - imported as the command runs, so that `eclaireur --help` answers at once
 
 app = typer.Typer()
 app.add_typer(cli_deliveries.app)
+app.add_typer(sources, name="sources")
 WRONG_USE = 2
 
 

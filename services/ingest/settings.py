@@ -21,6 +21,11 @@ class IngestSettings(WorkerSettings):
     ingest_webhook_secrets: dict[str, list[SecretStr]] = Field(
         {}, description='JSON: {"<source>": ["<secret>", "<previous secret>"]}; two are valid while rotating'
     )
+    ingest_sql_hosts: str = Field(
+        "",
+        description="databases that a source may read: names, addresses or networks, and folders of SQLite "
+        "files, by commas",
+    )
     ingest_max_body_bytes: int = Field(10_000_000, ge=1_000, description="a larger body is refused with 413")
     ingest_max_in_flight: int = Field(
         20_000, ge=1, description="events waiting for Kafka, per process, past which the answer is 503"
@@ -41,3 +46,11 @@ class IngestSettings(WorkerSettings):
     delivery_trace_days: int = Field(
         30, ge=1, description="days for which one can look up what became of a delivery"
     )
+
+    @property
+    def webhook_secrets(self) -> dict[str, list[str]]:
+        """The secrets of the settings, by source."""
+        return {
+            name: [secret.get_secret_value() for secret in secrets]
+            for name, secrets in self.ingest_webhook_secrets.items()
+        }

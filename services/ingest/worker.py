@@ -1,4 +1,4 @@
-"""The ingest worker: stores what was rejected and what became of events; replays and imports beside."""
+"""The ingest worker: stores rejections and what became of events; replays, imports, queries beside."""
 
 import contextlib
 import threading
@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from services.ingest import store, trace_store
 from services.ingest.handlers import on_records
 from services.ingest.imports.background import imports_in_background
+from services.ingest.pull import LOOK_AGAIN_S, Puller
 from services.ingest.replays import replay_next
 from services.ingest.settings import IngestSettings
+from services.ingest.sources.sealing import Sealer
 from shared import logs
 from shared.background import Repeated
 from shared.contracts.topics import CRM_REJECTED, DELIVERY_STEPS
@@ -38,13 +40,16 @@ def run(settings: IngestSettings, stop: threading.Event) -> None:
     with contextlib.ExitStack() as stack:
         publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
         stack.callback(publisher.close)
-        # One connection each for the batch, the relay, the replays and the dropping, and one to spare.
-        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=5))
+        # One connection each for batch, relay, replays, dropping and queries, and one to spare.
+        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=6))
         outbox_relay = relay(pool, publisher)
         replays = Repeated("replays", lambda: replay_next(pool), idle_s=0.5)
         days = settings.delivery_trace_days
         dropping = Repeated("old-steps", lambda: drop_old_steps(pool, days), idle_s=3600)
-        for thread in (outbox_relay, replays, dropping):
+        sealer = Sealer(settings.token_secret.get_secret_value())
+        puller = Puller(pool, publisher, sealer, settings.ingest_sql_hosts)
+        queries = Repeated("sql-sources", puller.once, idle_s=LOOK_AGAIN_S)
+        for thread in (outbox_relay, replays, dropping, queries):
             thread.start()
             stack.callback(thread.stop)
         subscription = Subscription(

@@ -10,6 +10,8 @@ SCOPES: Final[dict[str, str]] = {
     "rejected:read": "read quarantined deliveries",
     "rejected:write": "edit, replay and dismiss quarantined deliveries",
     "dry-runs:run": "try a payload without effect",
+    "sources:read": "read where leads come from, and how each source is doing",
+    "sources:write": "define sources, and make and revoke their secrets",
     "status:read": "read the state of the services",
     "leads:read": "read the queue, leads, timelines and scores",
     "score:run": "score a lead given in the call",
@@ -42,5 +44,5 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "integrator": frozenset(
         {"events:write", "rejected:read", "rejected:write", "status:read", "deliveries:read"}
     )
-    | {"dry-runs:run", "quality:read", "owners:write"},
+    | {"dry-runs:run", "quality:read", "owners:write", "sources:read", "sources:write"},
 }

@@ -29,6 +29,7 @@ class DataPage:
 def _pages() -> tuple[DataPage, ...]:
     return (
         DataPage("quality.page", gettext("Quality"), "quality:read"),
+        DataPage("sources.page", gettext("Sources"), "sources:read"),
         DataPage("deliveries.listing", gettext("Deliveries"), "rejected:read"),
         DataPage("imports.page", gettext("Imports"), "imports:read"),
     )

@@ -24,6 +24,7 @@ from services.ingest.connectors import (
     typeform,
 )
 from services.ingest.connectors.reading import Translated
+from services.ingest.connectors.signing import basic_secret, standard_secret, token_secret
 from services.ingest.connectors.webhook_call import Acknowledgement, Event, Untranslatable, WebhookCall
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.parsing import parse_json
@@ -49,7 +50,8 @@ class Connector:
     `parse(call)` reads the body and raises InvalidEvent. `translate(payload, call)` gives valid events, and
     an Untranslatable for each notification that is authentic but not understood. `acknowledge(accepted,
     rejected)` is the answer that the vendor wants. `attachments`: a body may be larger than an event,
-    because most of it is left out.
+    because most of it is left out. `new_secret()` makes one, where the vendor takes what it is given; None
+    where the vendor gives its own.
     """
 
     verify: Callable[[WebhookCall, str], None]
@@ -57,25 +59,28 @@ class Connector:
     parse: Callable[[WebhookCall], object] = parse_body
     acknowledge: Callable[[int, Told], Acknowledgement] = acknowledge
     attachments: bool = False
+    new_secret: Callable[[], str] | None = None
 
 
 CONNECTORS = {
-    "calendly": Connector(calendly.verify, calendly.translate),
-    "dynamics": Connector(dynamics.verify, dynamics.translate),
+    "calendly": Connector(calendly.verify, calendly.translate, new_secret=token_secret),
+    "dynamics": Connector(dynamics.verify, dynamics.translate, new_secret=token_secret),
     "hubspot": Connector(hubspot.verify, hubspot.translate),
     "intercom": Connector(intercom.verify, intercom.translate),
-    "mail": Connector(mail.verify, mail.translate, parse=mail.parse, attachments=True),
-    "odoo": Connector(odoo.verify, odoo.translate),
-    "pipedrive": Connector(pipedrive.verify, pipedrive.translate),
+    "mail": Connector(
+        mail.verify, mail.translate, parse=mail.parse, attachments=True, new_secret=basic_secret
+    ),
+    "odoo": Connector(odoo.verify, odoo.translate, new_secret=token_secret),
+    "pipedrive": Connector(pipedrive.verify, pipedrive.translate, new_secret=basic_secret),
     "salesforce": Connector(
         salesforce.verify,
         salesforce.translate,
         parse=salesforce.parse,
         acknowledge=salesforce.acknowledge,
     ),
-    "segment": Connector(segment.verify, segment.translate),
-    "standard": Connector(standard.verify, standard.translate),
-    "typeform": Connector(typeform.verify, typeform.translate),
+    "segment": Connector(segment.verify, segment.translate, new_secret=token_secret),
+    "standard": Connector(standard.verify, standard.translate, new_secret=standard_secret),
+    "typeform": Connector(typeform.verify, typeform.translate, new_secret=token_secret),
 }
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import secrets
 from urllib.parse import parse_qs, urlsplit
 
 from services.ingest.connectors.webhook_call import SecretUnusable, SignatureRefused, WebhookCall
@@ -55,6 +56,19 @@ def check_basic(call: WebhookCall, secret: str) -> None:
         credentials = ""
     if scheme.lower() != "basic" or not same(credentials, secret):
         raise SignatureRefused("the user or the password of HTTP basic authentication does not match")
+
+
+def token_secret() -> str:
+    """A random secret: 256 bits in letters that pass in an address."""
+    return secrets.token_urlsafe(32)
+
+
+def basic_secret() -> str:
+    return f"eclaireur:{token_secret()}"
+
+
+def standard_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def in_query(call: WebhookCall, name: str) -> str:

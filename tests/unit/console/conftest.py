@@ -57,6 +57,7 @@ def settings(services: FakeServices, **changes: object) -> ConsoleSettings:
             "database_url": "postgresql://127.0.0.1/none",
             "kafka_bootstrap_servers": "127.0.0.1:1",
             "token_secret": SECRET,
+            "ingest_url": services.url,
             "scoring_url": services.url,
             "responder_url": services.url,
         }

@@ -74,6 +74,7 @@ class FakeServices:
         self.owners: list[dict[str, Any]] = []
         self.people = list(PEOPLE)
         self.scored = True
+        self.sources: dict[str, dict[str, Any]] = {}
         self.down: set[str] = set()
         self.routes: dict[tuple[str, str], tuple[int, Any]] = {}
         """What a test has it answer: (method, path) → (status, body). It comes before everything else."""
@@ -167,6 +168,28 @@ class FakeServices:
                 return 200, self.drafts[known]
             case "POST", ["drafts", known, decision] if known in self.drafts:
                 return self._decide(known, decision, body)
+        nothing = 404, {"title": "Not found", "status": 404}
+        return self._sources(method, parts[1:], body) if parts[0] == "sources" else nothing
+
+    def _sources(self, method: str, rest: list[str], body: Any) -> tuple[int, Any]:
+        match method, rest:
+            case "GET", []:
+                return 200, {"sources": list(self.sources.values()), "activity_days": 7}
+            case "GET", [name] if name in self.sources:
+                return 200, self.sources[name]
+            case ("POST", ["try"]) | ("PUT", [_]) if body["definition"] == "bad":
+                fault = {"line": 3, "field": "lead.emial", "error": "not a field here"}
+                return 422, {"title": "The definition is not right", "errors": [fault], "status": 422}
+            case "POST", ["try"]:
+                lead = {"email": "claire@example.fr", "attributes": {"sector": "water"}}
+                event = {"type": "crm.form.submitted", "time": iso(timedelta(0)), "data": {"lead": lead}}
+                return 200, {"events": [event], "events_made": 1, "refused": []}
+            case "PUT", [name]:
+                return 200, {"name": name, "version": 3, "secret": "made-by-ingest"}
+            case ("POST", [_, "secrets"]):
+                return 201, {"secret": "made-by-ingest"}
+            case ("POST", [_, "versions", _, "restore"]) | ("DELETE", _):
+                return 200, {}
         return 404, {"title": "Not found", "status": 404}
 
     def _queue(self, query: dict[str, str], language: str) -> dict[str, Any]:
@@ -237,8 +260,10 @@ SERVICE_OF = {
     "drafts": "responder",
     "quality": "scoring",
     "owners": "scoring",
+    "sources": "ingest",
 }
 SCOPE_OF = {
+    "sources": "sources:read",
     "rejected": "rejected:read",
     "queue": "leads:read",
     "leads": "leads:read",
@@ -271,6 +296,9 @@ def _handler(services: FakeServices) -> type[BaseHTTPRequestHandler]:
 
         def do_PUT(self) -> None:
             self._answer("PUT")
+
+        def do_DELETE(self) -> None:
+            self._answer("DELETE")
 
         def _answer(self, method: str) -> None:
             length = int(self.headers.get("Content-Length") or 0)

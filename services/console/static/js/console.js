@@ -2,10 +2,12 @@
 import { start as drafts } from "./draft.js";
 import { start as keys } from "./keys.js";
 import { start as list } from "./list.js";
+import { start as sources } from "./sources.js";
 import { start as updates } from "./updates.js";
 
 document.documentElement.classList.add("scripted");
 drafts();
 list();
 keys();
+sources();
 updates();

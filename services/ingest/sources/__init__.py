@@ -1,0 +1,1 @@
+"""Sources without code: defined in YAML, kept in Postgres, served from memory."""
