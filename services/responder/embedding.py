@@ -1,4 +1,8 @@
-"""Texts → vectors, with a sentence-transformers model on this machine. Nothing is downloaded."""
+"""Texts → vectors, with a sentence-transformers model on this machine. Nothing is downloaded.
+
+Live messages go through ONNX Runtime (see onnx_model); torch, which takes twelve seconds to import, is loaded
+only to export a model, or to run one that does not export.
+"""
 
 import hashlib
 import importlib.util
@@ -12,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import structlog
 
+from services.responder.onnx_model import DoesNotExport, OnnxModel, ready_model
 from services.responder.settings import PACKAGED
 
 if TYPE_CHECKING:
@@ -35,13 +40,17 @@ class ModelUnusable(Exception):
 
 
 class Embedder:
-    """One model, loaded at first use (12 s cold, 1 GB: in the worker only), safe between threads.
+    """One model, loaded at first use, safe between threads.
 
     `name` tells models apart: vectors of different names are never compared.
-    Raises ModelUnusable at once when the model is missing or its weights have another SHA-256.
+    `backend` is "onnx" (falls back to torch for a model that does not export) or "torch"; `cache` is where
+    the exported model is kept. Raises ModelUnusable at once when the model is missing or its weights have
+    another SHA-256.
     """
 
-    def __init__(self, model: str, sha256: str = "") -> None:
+    def __init__(
+        self, model: str, sha256: str = "", *, backend: str = "onnx", cache: Path | None = None
+    ) -> None:
         self._folder = _folder(model)
         found = _weights_sha256(self._folder)
         if sha256 and found != sha256:
@@ -49,11 +58,19 @@ class Embedder:
                 f"EMBEDDING_MODEL {model}: its weights have the SHA-256 {found}, not {sha256}"
             )
         self.name = f"{model if model == PACKAGED else self._folder.name}@{found[:12]}"
+        self._backend = backend
+        self._cache = (cache or default_cache()) / f"{self._folder.name}-{found[:12]}"
         self._one_at_a_time = Lock()
 
-    def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
-        """Unit vectors, shape (len(texts), dimension); a text beyond the model's window is cut by it."""
+    def embed(self, texts: Sequence[str], language: str | None = None) -> "NDArray[np.float32]":
+        """Unit vectors, shape (len(texts), dimension); a text beyond the model's window is cut by it.
+
+        `language` is what the texts are in, None when unknown or mixed: the one place where a language may be
+        sent through an adapter of its own. All languages land in one space.
+        """
         with self._one_at_a_time:
+            if isinstance(self._model, OnnxModel):
+                return self._model.encode(texts)
             vectors = self._model.encode(
                 list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
             )
@@ -61,15 +78,31 @@ class Embedder:
 
     @cached_property
     def _model(self) -> Any:
+        if self._backend == "onnx":
+            try:
+                model = ready_model(self._folder, self._cache, self._original)
+            except DoesNotExport as error:
+                log.warning("embedding_model_not_exported", model=self.name, reason=str(error))
+            else:
+                log.info("embedding_model_loaded", model=self.name, backend="onnx")
+                return model
+        model = self._original()
+        log.info("embedding_model_loaded", model=self.name, backend="torch")
+        return model
+
+    def _original(self) -> Any:
         # Set before the import, which reads them: a model given by name is looked up in the local cache only.
         os.environ.update(_OFFLINE_AND_QUIET)
         import torch  # noqa: PLC0415 - 12 s and 1 GB that only the worker pays
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
         torch.set_num_threads(1)
-        model = SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
-        log.info("embedding_model_loaded", model=self.name)
-        return model
+        return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
+
+
+def default_cache() -> Path:
+    """Where exported models are kept: one export serves every installation of this user."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eclaireur" / "models"
 
 
 def _folder(model: str) -> Path:

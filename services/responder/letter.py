@@ -30,6 +30,12 @@ _ABBREVIATIONS = (
     "cf.",
     "No.",
     "n°.",
+    "réf.",
+    "Réf.",
+    "ref.",
+    "max.",
+    "env.",
+    "Sté.",
 )
 _END = re.compile(r"(?<=[.!?…])[ \t]+(?=[\"«“(\[{]|[^\W\d_]|\d)")
 _LIST_NUMBER = re.compile(r"^\s*\d{1,2}\.$")

@@ -1,5 +1,7 @@
 """Settings of the responder, beside the common ones."""
 
+import os
+
 from pydantic import Field
 
 from shared.worker import WorkerSettings
@@ -29,3 +31,8 @@ class ResponderSettings(WorkerSettings):
     @property
     def model_languages(self) -> frozenset[str]:
         return frozenset(tag.strip().lower() for tag in self.embedding_languages.split(",") if tag.strip())
+
+
+def embedding_choice() -> tuple[str, str]:
+    """EMBEDDING_MODEL and EMBEDDING_MODEL_SHA256, for a command that needs no other setting."""
+    return os.environ.get("EMBEDDING_MODEL") or PACKAGED, os.environ.get("EMBEDDING_MODEL_SHA256", "")

@@ -32,7 +32,7 @@ class WordVectors(Embedder):
         self.name = f"words@{dimension}"
         self._dimension = dimension
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed(self, texts: Sequence[str], language: str | None = None) -> NDArray[np.float32]:
         vectors = np.full((len(texts), self._dimension), 1e-3, dtype=np.float32)
         for vector, text in zip(vectors, texts, strict=True):
             for word in words(text):
