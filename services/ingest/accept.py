@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import orjson
 
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.events import event_key, parse_json, partition_key, validate_event
+from shared.contracts.identifiers import Identifier
 from shared.contracts.topics import CRM_EVENTS, MAX_EVENT_BYTES
 from shared.records import Outgoing
 
@@ -17,18 +18,24 @@ SINGLE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 NDJSON = "application/x-ndjson"
 CONTENT_TYPES = {SINGLE, BATCH, NDJSON, "application/json"}
-TRACEPARENT = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+HEADERS: Final = {"content-type": SINGLE}
+ID_REUSED: Final = "id_reused"
+ID_REUSED_WORDS: Final = (
+    "id: another event of this request has it and says something else; give each event an id of its own"
+)
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """One event that was not taken. `index` is its place in the request, from 0."""
+    """One event that was not taken. `index` is its place in the request, from 0; `reason` a code."""
 
     index: int
     id: str | None
     error: str
     pointer: str
     raw: bytes
+    reason: str = "invalid_event"
 
 
 @dataclass(slots=True)
@@ -38,6 +45,11 @@ class Accepted:
     outgoing: list[Outgoing] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     duplicates: int = 0
+
+    @property
+    def events(self) -> int:
+        """How many there were, taken or not."""
+        return len(self.outgoing) + len(self.refused) + self.duplicates
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +95,28 @@ def _loose(body: bytes) -> object:
 def accept(
     events: Iterable[tuple[bytes, Callable[[], object]]], sender: Sender, received_at: datetime
 ) -> Accepted:
-    """Check each event against the contract and what `sender` may say. A bad one never costs the others."""
+    """Check each event against the contract and what `sender` may say. A bad one never costs the others.
+
+    An identical repeat is a duplicate; one that has the id of another event of the request and says something
+    else is refused, and kept.
+    """
     result = Accepted()
-    seen: set[str] = set()
+    taken: dict[str, object] = {}
+    stamp = received_at.isoformat()
     for index, (raw, parse) in enumerate(events):
         document: object = None
         try:
             document = parse()
-            outgoing, key = _outgoing(document, sender, received_at)
+            strongest = _check(document, sender, received_at)
+            event = cast(dict[str, Any], document)
+            key = event_key(event)
+            if key not in taken:
+                result.outgoing.append(_outgoing(event, strongest, sender.traceparent, stamp))
+                taken[key] = event
+            elif _canonical(event) == _canonical(taken[key]):
+                result.duplicates += 1
+            else:
+                result.refused.append(Refused(index, event["id"], ID_REUSED_WORDS, "/id", raw, ID_REUSED))
         except InvalidEvent as error:
             event_id = document.get("id") if isinstance(document, Mapping) else None
             result.refused.append(
@@ -102,34 +128,36 @@ def accept(
                     raw,
                 )
             )
-            continue
-        if key in seen:
-            result.duplicates += 1
-            continue
-        seen.add(key)
-        result.outgoing.append(outgoing)
     return result
 
 
-def _outgoing(document: object, sender: Sender, received_at: datetime) -> tuple[Outgoing, str]:
-    validate_event(document, now=received_at)
+def _check(document: object, sender: Sender, received_at: datetime) -> Identifier:
+    strongest = validate_event(document, now=received_at)
     event = cast(dict[str, Any], document)
     if sender.source is not None and event["source"] != sender.source:
-        raise InvalidEvent(f"source: this key may only post for {sender.source!r}", "/source")
+        raise InvalidEvent(f"source: this sender may only post for {sender.source!r}", "/source")
     if event.get("declaredhistory") and not sender.history:
         raise InvalidEvent(
             "declaredhistory: this key may not declare history; it needs the scope events:history",
             "/declaredhistory",
         )
-    event = {**event, "receivedat": received_at.isoformat()}
-    if not TRACEPARENT.match(str(event.get("traceparent", ""))):
-        event.pop("traceparent", None)
-        if sender.traceparent:
-            event["traceparent"] = sender.traceparent
-    value = orjson.dumps(event)
+    return strongest
+
+
+def _canonical(event: object) -> bytes:
+    return orjson.dumps(event, option=orjson.OPT_SORT_KEYS)
+
+
+def _outgoing(event: dict[str, Any], strongest: Identifier, traceparent: str | None, stamp: str) -> Outgoing:
+    stamped = {**event, "receivedat": stamp}
+    headers = HEADERS
+    if traceparent is not None or "traceparent" in event:
+        given = (str(stamped.pop("traceparent", None)), str(traceparent))
+        traced = next(filter(TRACEPARENT.fullmatch, given), None)
+        if traced is not None:
+            stamped["traceparent"] = traced
+            headers = {**HEADERS, "traceparent": traced}
+    value = orjson.dumps(stamped)
     if len(value) > MAX_EVENT_BYTES:
         raise InvalidEvent(f"the event is larger than {MAX_EVENT_BYTES // 1000} kB: leave attachments out")
-    headers = {"content-type": SINGLE}
-    if "traceparent" in event:
-        headers["traceparent"] = event["traceparent"]
-    return Outgoing(CRM_EVENTS, partition_key(event), value, headers), event_key(event)
+    return Outgoing(CRM_EVENTS, partition_key(event["source"], strongest), value, headers)

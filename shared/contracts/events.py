@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from shared.contracts.errors import InvalidEvent
-from shared.contracts.identifiers import iter_identifiers
+from shared.contracts.identifiers import Identifier, iter_identifiers
 from shared.contracts.parsing import parse_json, parse_time
 from shared.contracts.validation import check, schema_uri
 
@@ -63,8 +63,8 @@ def data_schema(event_type: str) -> str:
     return schema_uri(event_type)
 
 
-def validate_event(event: object, *, now: datetime | None = None, default_region: str = "FR") -> None:
-    """Return when `event` may enter crm.events.v1; raise InvalidEvent, saying what to do, when not.
+def validate_event(event: object, *, now: datetime | None = None, default_region: str = "FR") -> Identifier:
+    """Its strongest identifier when `event` may enter crm.events.v1; else InvalidEvent, saying what to do.
 
     Checks the envelope, the type, the version, the data's schema, the times against `now` (the clock)
     and that at least one identifier is usable. An e-mail or phone that does not normalise identifies nobody,
@@ -78,11 +78,13 @@ def validate_event(event: object, *, now: datetime | None = None, default_region
     _check_time(event, "time", now or datetime.now(UTC))
     if event.get("receivedat") is not None:
         _check_time(event, "receivedat", now or datetime.now(UTC))
-    if next(iter_identifiers(event, default_region), None) is None:
+    strongest = next(iter_identifiers(event, default_region), None)
+    if strongest is None:
         raise InvalidEvent(
             "data.lead: give at least one of email, phone, external_ids in a usable form, or a subject",
             "/data/lead",
         )
+    return strongest
 
 
 def event_key(event: Mapping[str, Any]) -> str:
@@ -90,17 +92,15 @@ def event_key(event: Mapping[str, Any]) -> str:
     return f"{event['source']}|{event['id']}"
 
 
-def partition_key(event: Mapping[str, Any], default_region: str = "FR") -> str:
+def partition_key(source: str, strongest: Identifier) -> str:
     """The Kafka key of a valid event: source|subject, else source and its strongest identifier."""
-    identifier = next(iter_identifiers(event, default_region))
-    source = event["source"]
-    match identifier.kind:
+    match strongest.kind:
         case "subject":
-            return f"{source}|{identifier.value}"
+            return f"{source}|{strongest.value}"
         case "external_id":
-            return f"{source}|external_id:{identifier.source}:{identifier.value}"
+            return f"{source}|external_id:{strongest.source}:{strongest.value}"
         case kind:
-            return f"{source}|{kind}:{identifier.value}"
+            return f"{source}|{kind}:{strongest.value}"
 
 
 def _check_type(event_type: str) -> None:

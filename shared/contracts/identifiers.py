@@ -68,10 +68,11 @@ def identifiers(event: Mapping[str, Any], default_region: str = "FR") -> list[Id
 
 def iter_identifiers(event: Mapping[str, Any], default_region: str = "FR") -> Iterator[Identifier]:
     """As `identifiers`, one by one: the first costs nothing when there is a subject."""
-    if subject := normalise_external_id(event.get("subject") or ""):
+    if (given := event.get("subject")) and (subject := normalise_external_id(given)):
         yield Identifier(event["source"], "subject", subject)
     lead = event["data"].get("lead") or {}
-    for system, value in sorted((lead.get("external_ids") or {}).items()):
+    systems = lead.get("external_ids")
+    for system, value in sorted(systems.items()) if systems else ():
         if value is not None and (external_id := normalise_external_id(value)):
             yield Identifier(system, "external_id", external_id)
     if (text := lead.get("email")) and (email := normalise_email(text)):

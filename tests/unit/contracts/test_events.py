@@ -149,5 +149,4 @@ def test_the_partition_key_is_the_strongest_identifier(
     subject: str | None, lead: dict[str, Any], key: str
 ) -> None:
     event = _event(subject=subject, data={"lead": lead})
-    validate_event(event, now=NOW)
-    assert partition_key(event) == key
+    assert partition_key(event["source"], validate_event(event, now=NOW)) == key
