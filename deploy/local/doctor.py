@@ -12,7 +12,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local import checks, lock, settings_report
+from deploy.local import checks, health, lock, settings_report
 from deploy.local.checks import Check
 from deploy.local.installation import is_set, kind_of, load_environment, setting
 from deploy.local.settings_report import Setting
@@ -62,6 +62,9 @@ def examine(root: Path, caller: Mapping[str, str]) -> Examination:
     ]
     if running:
         found.append(Check("Installation", "ok", f"running in {root}"))
+        with health.direct_client() as client:
+            if (told := health.spool(client, environment)) is not None:
+                found.append(checks.spool(told))
     else:
         found += [checks.port(server, environment) for server in SERVERS.values()]
     if not is_set("DATABASE_URL", caller):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -25,6 +26,16 @@ def is_ready(client: httpx.Client, server: Server, environment: Mapping[str, str
         return client.get(f"{server.url(environment)}/readyz").status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
+
+
+def spool(client: httpx.Client, environment: Mapping[str, str]) -> dict[str, Any] | None:
+    """What ingest says of its spool: `records`, `age_s`, `writable`. None without one."""
+    try:
+        found = client.get(f"{SERVERS['ingest'].url(environment)}/readyz").json()
+    except (httpx.HTTPError, ValueError):
+        return None
+    told = found.get("spool") if isinstance(found, dict) else None
+    return told if isinstance(told, dict) else None
 
 
 class Crashes:

@@ -32,7 +32,7 @@ def start(
 
     Raises LocalError when a part does not come up; what was started until then is the caller's to stop.
     """
-    made = own_secrets(installation)
+    made = own_secrets(installation) | {"INGEST_STATE_DIR": str(installation.root / "ingest")}
     if installation.demo:
         made |= house.SETTINGS
     programs: list[Program] = []

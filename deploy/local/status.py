@@ -30,8 +30,8 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`scoring` is the scoring service's own answer, None when it gives none. `paused` says of each worker
-    that takes no more records how many of how many failed, and of which service it is."""
+    """`scoring` and `spool` are the services' own answers, None when they give none. `paused` says of each
+    worker that takes no more records how many of how many failed, and of which service it is."""
 
     data_dir: str
     running: bool
@@ -41,6 +41,7 @@ class Status:
     broker: checks.Check | None
     scoring: dict[str, Any] | None
     paused: list[dict[str, Any]]
+    spool: dict[str, Any] | None = None
 
     @property
     def healthy(self) -> bool:
@@ -73,6 +74,7 @@ def examine(root: Path, environment: Mapping[str, str]) -> Status:
             for state in states.values()
         ]  # fmt: skip
         scoring = _scoring_status(client, environment)
+        spool = health.spool(client, environment)
     return Status(
         data_dir=str(root),
         running=True,
@@ -82,6 +84,7 @@ def examine(root: Path, environment: Mapping[str, str]) -> Status:
         broker=checks.own_broker(setting("KAFKA_BOOTSTRAP_SERVERS", environment) or ""),
         scoring=scoring,
         paused=paused_workers(setting("DATABASE_URL", environment) or ""),
+        spool=spool,
     )
 
 
@@ -134,6 +137,9 @@ def show(status: Status) -> None:
             screen.print(f"{check.name}: {check.detail}", soft_wrap=True, highlight=False)
     for row in status.paused:
         screen.print(paused_in_words(row), soft_wrap=True, highlight=False, style="bold red")
+    if status.spool is not None:
+        check = checks.spool(status.spool)
+        screen.print(f"{check.name}: {check.detail}", soft_wrap=True, highlight=False)
     waiting = status.scoring.get("events_waiting") if status.scoring else None
     screen.print(f"Events waiting to be scored: {'unknown' if waiting is None else waiting}", highlight=False)
     screen.print(f"Console: {status.console}", soft_wrap=True, highlight=False)

@@ -1,8 +1,11 @@
-"""The ingest service over HTTP: events and webhooks in, quarantine out. 202 means: held by Kafka.
+"""The ingest service over HTTP: events and webhooks in, quarantine out.
+
+202 means: held by Kafka, or by this host's spool until Kafka holds it.
 
 Salesforce is told 200 instead, with the acknowledgement that it waits for.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,7 +18,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from services.ingest.accept import (
+    BATCH,
     CONTENT_TYPES,
+    NDJSON,
     SINGLE,
     Accepted,
     Refused,
@@ -23,6 +28,7 @@ from services.ingest.accept import (
     accept,
     split,
 )
+from services.ingest.bodies import ENCODINGS, BodyTooLarge, BodyUnreadable, EncodingUnknown, read_body
 from services.ingest.connectors import Connector, read_call
 from services.ingest.connectors.signing import check_usable
 from services.ingest.connectors.webhook_call import (
@@ -31,6 +37,8 @@ from services.ingest.connectors.webhook_call import (
     SignatureRefused,
     WebhookCall,
 )
+from services.ingest.durable import DurablePublisher
+from services.ingest.rate_limit import Limits
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.registry import Registry, Source, SourcesUnread
 from shared.contracts.asyncapi import asyncapi
@@ -39,24 +47,26 @@ from shared.contracts.rejection import rejected
 from shared.contracts.topics import MAX_EVENT_BYTES
 from shared.http import Problem, answer, principal, public, requires, unavailable
 from shared.kafka.errors import BrokerUnavailable, RecordTooLarge
-from shared.kafka.publisher import Publisher
 from shared.records import Outgoing
 
 log = structlog.get_logger()
 SECRETS = "INGEST_WEBHOOK_SECRETS"
+# To the others a 4xx is final: what they are told to send later must be a 503.
+SENDS_AGAIN_AFTER_429 = frozenset({"hubspot", "standard"})
+SIGNED = "standard"
 
 
 class SourcePath(BaseModel):
     source: str = Field(max_length=100)
 
 
-def _publish(publisher: Publisher, records: Sequence[Outgoing]) -> None:
+def _publish(publisher: DurablePublisher, records: Sequence[Outgoing]) -> None:
     try:
         publisher.publish(records)
     except BrokerUnavailable as error:
         log.warning("publish_refused", records=len(records))
         raise unavailable(
-            "Kafka did not confirm. Send the same again, with the same ids: what was kept all the same has "
+            "It could not be kept. Send the same again, with the same ids: what was kept all the same has "
             "no second effect."
         ) from error
     except RecordTooLarge as error:
@@ -75,7 +85,7 @@ def _quarantined(
             one.raw,
             source=source,
             connector=connector,
-            reason="invalid_event",
+            reason=one.reason,
             detail=one.error,
             content_type=content_type,
             headers=headers,
@@ -89,18 +99,38 @@ def _told(refused: Sequence[Refused]) -> list[dict[str, Any]]:
 
 
 def _body(most: int) -> bytes:
-    """The whole body. One without a length is counted as it comes, or its end would be cut off unnoticed."""
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise Problem(415, "Body not readable", "Send it without Content-Encoding: it is not read yet.")
+    """The whole body, decoded. One without a length is counted as it comes, or its end would be cut off."""
     too_large = Problem(413, "The body is too large", f"At most {most:,} bytes; send it in smaller batches.")
     if (request.content_length or 0) > most:
         raise too_large
-    if request.content_length is not None:
-        return request.get_data(cache=False)
-    body: bytes = request.environ["wsgi.input"].read(most + 1)
-    if len(body) > most:
-        raise too_large
-    return body
+    stream = request.environ["wsgi.input"] if request.content_length is None else request.stream
+    try:
+        return read_body(stream, request.headers.get("Content-Encoding", "identity"), most)
+    except BodyTooLarge as error:
+        raise too_large from error
+    except BodyUnreadable as error:
+        raise Problem(
+            400, "Body not readable", "It is not what its Content-Encoding says, or its end is missing."
+        ) from error
+    except EncodingUnknown as error:
+        known = ", ".join(ENCODINGS)
+        raise Problem(
+            415,
+            "Content-Encoding not known",
+            f"Send it as it is, or as one of {known}.",
+            headers={"Accept-Encoding": known},
+        ) from error
+
+
+def _too_fast(wait_s: float, status: int) -> Problem:
+    """429, or the 503 that a vendor understands. Whole seconds, at least one."""
+    seconds = str(max(1, math.ceil(wait_s)))
+    return Problem(
+        status,
+        "Too many events",
+        f"Nothing was taken. Send it again in {seconds} s.",
+        headers={"Retry-After": seconds},
+    )
 
 
 def _read_events(sender: Sender, received_at: datetime, most_bytes: int) -> Accepted:
@@ -109,6 +139,14 @@ def _read_events(sender: Sender, received_at: datetime, most_bytes: int) -> Acce
         raise Problem(415, "Content type not known", f"Send one of {', '.join(sorted(CONTENT_TYPES))}.")
     try:
         return accept(split(_body(most_bytes), content_type), sender, received_at)
+    except InvalidEvent as error:
+        raise Problem(400, "The body cannot be read", error.message) from error
+
+
+def _read_signed_batch(call: WebhookCall) -> Accepted:
+    """CloudEvents under one signature, as /v1/events takes them; a sender signs for its own source only."""
+    try:
+        return accept(split(call.body, request.mimetype), Sender(SIGNED, history=False), call.received_at)
     except InvalidEvent as error:
         raise Problem(400, "The body cannot be read", error.message) from error
 
@@ -155,7 +193,9 @@ def _source(sources: Registry, name: str) -> Source:
     return found
 
 
-def create_blueprint(publisher: Publisher, settings: IngestSettings, sources: Registry) -> APIBlueprint:
+def create_blueprint(
+    publisher: DurablePublisher, settings: IngestSettings, sources: Registry, limits: Limits
+) -> APIBlueprint:
     api = APIBlueprint("ingest", __name__, url_prefix="/v1")
 
     @api.post("/events")
@@ -168,7 +208,10 @@ def create_blueprint(publisher: Publisher, settings: IngestSettings, sources: Re
             history="events:history" in caller.scopes,
             traceparent=request.headers.get("traceparent"),
         )
+        if wait_s := limits.keys.wait_s(caller.name):
+            raise _too_fast(wait_s, 429)
         accepted = _read_events(sender, datetime.now(UTC), settings.ingest_max_body_bytes)
+        limits.keys.count(caller.name, accepted.events)
         if accepted.refused and not accepted.outgoing:
             raise Problem(
                 422,
@@ -198,6 +241,8 @@ def create_blueprint(publisher: Publisher, settings: IngestSettings, sources: Re
         if not source.secrets:
             # Never a 4xx, which vendors do not send again: the secret may be set in a minute.
             raise unavailable(f"{source.name!r} has no secret yet: `eclaireur sources rotate` makes one.")
+        if wait_s := limits.webhooks.wait_s(f"webhook:{source.name}"):
+            raise _too_fast(wait_s, 429 if source.name in SENDS_AGAIN_AFTER_429 else 503)
         call = WebhookCall(
             method=request.method,
             url=settings.ingest_public_url.rstrip("/") + request.full_path.rstrip("?"),
@@ -216,14 +261,21 @@ def create_blueprint(publisher: Publisher, settings: IngestSettings, sources: Re
 
     def _take(connector: Connector, source: str, call: WebhookCall) -> Response:
         """What is authentic is kept: as events, or raw in quarantine. A vendor would not send it again."""
-        if len(call.body) > MAX_EVENT_BYTES and not connector.attachments:
+        batch = source == SIGNED and request.mimetype in (NDJSON, BATCH)
+        if batch:
+            accepted = _read_signed_batch(call)
+        elif len(call.body) > MAX_EVENT_BYTES and not connector.attachments:
             raise Problem(413, "The call is too large", f"At most {MAX_EVENT_BYTES} bytes.")
-        items = read_call(connector, call)
-        accepted = accept(items, Sender(None, history=False), call.received_at)
+        else:
+            items = read_call(connector, call)
+            accepted = accept(items, Sender(None, history=False), call.received_at)
+        limits.webhooks.count(f"webhook:{source}", accepted.events)
         # Of a mail that is too large the beginning is kept: it says whose it is.
         content_type = call.headers.get("content-type", "application/octet-stream")[:200]
         kept = {name: call.headers[name] for name in KEPT_HEADERS if name in call.headers}
-        quarantined = _quarantined(accepted.refused, source, source, content_type, kept)
+        # What is refused of a batch is an event by itself, and is replayed as one.
+        read_as = ("events", SINGLE) if batch else (source, content_type)
+        quarantined = _quarantined(accepted.refused, source, *read_as, kept)
         _publish(publisher, [*accepted.outgoing, *quarantined])
         sources.count(source, len(accepted.outgoing), len(accepted.refused))
         told = connector.acknowledge(len(accepted.outgoing), _told(accepted.refused))

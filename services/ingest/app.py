@@ -4,11 +4,14 @@ from flask import Flask
 
 from services.ingest import api_deliveries, api_dry_runs, api_rejected, store
 from services.ingest.api import add_asyncapi, create_blueprint
+from services.ingest.durable import Drain, DurablePublisher
 from services.ingest.imports.api import create_blueprint as create_imports_blueprint
+from services.ingest.rate_limit import Limits, RateLimit, SharedTable
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.api import create_blueprint as sources_blueprint
 from services.ingest.sources.registry import Registry
 from services.ingest.sources.sealing import Sealer
+from services.ingest.spool import Spool
 from shared import logs
 from shared.auth.verify import connect_verifier
 from shared.http import create_api
@@ -18,6 +21,9 @@ from shared.kafka.publisher import Publisher
 from shared.postgres import connect_pool
 from shared.settings import load
 
+PUBLISH_TIMEOUT_MS = 2000
+"""Connecting may take as long, then confirming: with the spool's fsync an answer comes in about 4 s."""
+
 
 def create_app(settings: IngestSettings | None = None) -> Flask:
     settings = settings or load(IngestSettings)
@@ -26,7 +32,17 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
         settings.kafka_bootstrap_servers,
         prefix=settings.topic_prefix,
         max_in_flight=settings.ingest_max_in_flight,
+        timeout_ms=PUBLISH_TIMEOUT_MS,
     )
+    folder = settings.ingest_state_dir
+    spool = drain = None
+    if folder and settings.ingest_spool_max_bytes:
+        spool = Spool(folder, settings.ingest_spool_max_bytes)
+        drain = Drain(spool, publisher, folder / "drain.lock")
+        drain.start()
+    durable = DurablePublisher(publisher, spool)
+    durable.measure()
+    table = SharedTable(folder / "rate-limits" if folder else None)
     pool = connect_pool(settings.database_url, schema=store.SCHEMA, max_size=4)
     token_secret = settings.token_secret.get_secret_value()
     verifier, auth_pool = connect_verifier(settings.database_url, token_secret)
@@ -38,14 +54,27 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
     app = create_api(
         "ingest",
         verifier,
-        ready={"kafka": publisher.ready},
-        resources=[sources, publisher, pool, auth_pool, log_ends],
+        ready={"events": durable.ready},
+        told=durable.told,
+        resources=[
+            sources,
+            *(one for one in (drain, spool) if one),
+            publisher,
+            pool,
+            auth_pool,
+            table,
+            log_ends,
+        ],
         paused=lambda: pauses.count(pool),
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.ingest_max_body_bytes
     add_asyncapi(app)
+    limits = Limits(
+        keys=RateLimit(table, settings.ingest_key_events_per_s),
+        webhooks=RateLimit(table, settings.ingest_webhook_events_per_s),
+    )
     for blueprint in (
-        create_blueprint(publisher, settings, sources),
+        create_blueprint(durable, settings, sources, limits),
         sources_blueprint(pool, sealer, settings),
         create_imports_blueprint(pool, settings),
         api_rejected.create_blueprint(pool),

@@ -46,6 +46,19 @@ class IngestSettings(WorkerSettings):
     delivery_trace_days: int = Field(
         30, ge=1, description="days for which one can look up what became of a delivery"
     )
+    ingest_state_dir: Path | None = Field(
+        None,
+        description="folder on this host's disk for the spool and the rate limits, shared by its processes",
+    )
+    ingest_spool_max_bytes: int = Field(
+        1_000_000_000,
+        ge=0,
+        description="what the spool may take there while Kafka is away; 0 is none: the answer is then 503",
+    )
+    ingest_key_events_per_s: float = Field(
+        0, ge=0, description="events a second for each API key, ten seconds' worth at once; 0 is no limit"
+    )
+    ingest_webhook_events_per_s: float = Field(0, ge=0, description="the same for each webhook source")
 
     @property
     def webhook_secrets(self) -> dict[str, list[str]]:

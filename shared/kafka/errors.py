@@ -10,6 +10,10 @@ class BrokerUnavailable(Exception):
     """Kafka did not confirm every record in time; some may be stored all the same. Try again later."""
 
 
+class TooManyInFlight(BrokerUnavailable):
+    """Nothing was sent: as many records as may wait for Kafka do already. Try again in a moment."""
+
+
 class RecordTooLarge(Exception):
     """A record is larger than what a topic takes (1 MB)."""
 

@@ -1,10 +1,11 @@
 """What ingest answers: 202 only for what Kafka holds, and words that help for everything else."""
 
 import base64
+import gzip
 import hmac
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import zstandard
 from flask.testing import FlaskClient
 from kafka import KafkaConsumer, TopicPartition
 from standardwebhooks import Webhook
@@ -25,7 +27,7 @@ from shared.contracts.topics import CRM_EVENTS, CRM_REJECTED
 from shared.http import close
 from shared.records import Record
 from tests.harness.platform import Installation
-from tests.harness.processes import server
+from tests.harness.processes import server, wait_until
 
 TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 SECRET = "whsec_" + base64.b64encode(b"7" * 32).decode()
@@ -405,8 +407,164 @@ def test_a_body_without_length_over_the_limit_is_refused_whole(
         assert answer.status_code == 413
         few = httpx.post(f"{url}/v1/events", content=iter(lines[:20]), headers=headers)
         assert (few.status_code, few.json()["accepted"]) == (202, 20)
-        packed = httpx.post(
-            f"{url}/v1/events", content=b"\x1f\x8b", headers={**headers, "Content-Encoding": "gzip"}
-        )
-        assert packed.status_code == 415
+        bomb = {
+            "content": gzip.compress(b"\n" * 1_000_000),
+            "headers": {**headers, "Content-Encoding": "gzip"},
+        }
+        assert httpx.post(f"{url}/v1/events", **bomb).status_code == 413
+        # Nothing of it is read: it is refused by its length, and the next call finds the server as it was.
+        huge = httpx.post(f"{url}/v1/events", content=b"x" * 100_000_000, headers=headers, timeout=60)
+        assert huge.status_code == 413
     assert len(held(installation, CRM_EVENTS)) == 20
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
+def test_compressed_bodies_are_taken(
+    installation: Installation, client: FlaskClient, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    lines = b"\n".join(json.dumps(event()).encode() for _ in range(3))
+    headers = {
+        "Authorization": f"Bearer {installation.key('events:write')}",
+        "Content-Type": "application/x-ndjson",
+        "Content-Encoding": encoding,
+    }
+    assert client.post("/v1/events", data=pack(lines), headers=headers).json["accepted"] == 3
+    cut = client.post("/v1/events", data=pack(lines)[:-4], headers=headers)
+    assert (cut.status_code, cut.content_type) == (400, "application/problem+json")
+    unknown = client.post("/v1/events", data=lines, headers={**headers, "Content-Encoding": "br"})
+    assert (unknown.status_code, unknown.headers["Accept-Encoding"]) == (415, "gzip, zstd")
+    assert len(held(installation, CRM_EVENTS)) == 3
+
+
+def test_an_id_used_twice_with_different_content_is_reported_and_kept(
+    installation: Installation, client: FlaskClient
+) -> None:
+    first = event()
+    batch = [first, {**first, "data": {**first["data"], "form": "other"}}, first]
+    answer = post(client, batch, installation.key("events:write"), "application/cloudevents-batch+json").json
+    assert (answer["accepted"], answer["duplicates"]) == (1, 1)
+    assert [(one["index"], one["id"]) for one in answer["rejected"]] == [(1, first["id"])]
+    (kept,) = (json.loads(record.value) for record in held(installation, CRM_REJECTED))
+    assert kept["reason"] == "id_reused"
+    assert json.loads(base64.b64decode(kept["raw_base64"]))["data"]["form"] == "other"
+    assert len(held(installation, CRM_EVENTS)) == 1
+
+
+def test_while_kafka_is_away_events_and_rejections_wait_on_the_disk(
+    installation: Installation, tmp_path: Path
+) -> None:
+    key = installation.key("events:write")
+    state = {"ingest_state_dir": tmp_path / "state"}
+    with running(installation, kafka_bootstrap_servers="127.0.0.1:1", **state) as away:
+        for n in range(3):
+            assert post(away, [event(id=str(n)), {"id": "bad"}], key, "application/json").status_code == 202
+        ready = away.get("/readyz")
+        assert (ready.status_code, ready.json["kafka"]) == (200, False)
+        assert (ready.json["spool"]["records"], ready.json["spool"]["writable"]) == (6, True)
+        assert b"ingest_spool_records 6.0" in away.get("/metrics").data
+    with running(installation, **state) as back:
+        wait_until(lambda: back.get("/readyz").json["spool"]["records"] == 0, what="an empty spool")
+    assert [json.loads(record.value)["id"] for record in held(installation, CRM_EVENTS)] == ["0", "1", "2"]
+    assert len(held(installation, CRM_REJECTED)) == 3
+
+
+def test_when_neither_kafka_nor_the_disk_takes_it_the_answer_is_503(
+    installation: Installation, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for state in ({"ingest_state_dir": tmp_path / "file"}, {"ingest_spool_max_bytes": 0}):
+        with running(installation, kafka_bootstrap_servers="127.0.0.1:1", **state) as away:
+            answer = post(away, event(), installation.key("events:write"))
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert away.get("/readyz").status_code == 503
+
+
+def test_a_sender_over_its_rate_is_told_when_to_come_back(installation: Installation) -> None:
+    rates = {"ingest_key_events_per_s": 0.01, "ingest_webhook_events_per_s": 0.01}
+    with running(installation, **rates) as limited:
+        key = installation.key("events:write")
+        assert post(limited, event(), key).status_code == 202
+        refused = post(limited, event(), key)
+        assert (refused.status_code, refused.content_type) == (429, "application/problem+json")
+        assert 80 <= int(refused.headers["Retry-After"]) <= 90
+        assert post(limited, event(), installation.key("events:write")).status_code == 202
+        # A 4xx is final to most vendors: they are told 503.
+        assert limited.post("/v1/webhooks/odoo?secret=x", data=b"{}").status_code == 401
+        for status in (202, 503):
+            sent = limited.post("/v1/webhooks/segment", data=b"{}", headers=segment_signature(b"{}"))
+            assert sent.status_code == status
+        for status in (202, 429):
+            sent = limited.post("/v1/webhooks/standard", data=b"{}", headers=signed(b"{}"))
+            assert sent.status_code == status
+    assert len(held(installation, CRM_EVENTS)) == 2
+
+
+def segment_signature(body: bytes) -> dict[str, str]:
+    return {"x-signature": hmac.new(b"new", body, "sha1").hexdigest()}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "join"),
+    [
+        ("application/x-ndjson", b"\n".join),
+        ("application/cloudevents-batch+json", lambda events: b"[" + b",".join(events) + b"]"),
+    ],
+)
+def test_many_events_may_come_under_one_signature(
+    installation: Installation, client: FlaskClient, content_type: str, join: Callable[[list[bytes]], bytes]
+) -> None:
+    events = [event(source="standard"), event(source="standard"), event(source="elsewhere")]
+    body = join([json.dumps(one).encode() for one in events])
+    headers = {**signed(body), "Content-Type": content_type}
+    answer = client.post("/v1/webhooks/standard", data=body, headers=headers)
+    assert (answer.status_code, answer.json["accepted"]) == (202, 2)
+    assert [one["index"] for one in answer.json["rejected"]] == [2]  # it signs for its own source only
+    assert client.post("/v1/webhooks/standard", data=body + b" ", headers=headers).status_code == 401
+    assert len(held(installation, CRM_EVENTS)) == 2
+
+
+HOSTILE = {
+    "bad UTF-8": b'{"id": "\xff"}',
+    "NUL": b'{"id": "\\u0000"}',
+    "a lone surrogate": b'{"id": "\\ud800"}',
+    "NaN": b'{"id": NaN}',
+    "1e999": b'{"id": 1e999}',
+    "deep": b"[" * 10_000 + b"]" * 10_000,
+    "deep objects": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    "not JSON": b"\x00\x01",
+    "a number": b"12345678901234567890123456789012345678901234567890",
+}
+
+
+@pytest.mark.parametrize("bad", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_event_costs_no_neighbour(
+    installation: Installation, client: FlaskClient, bad: bytes
+) -> None:
+    good = [json.dumps(event()).encode() for _ in range(99)]
+    body = b"\n".join([*good[:50], bad, *good[50:]])
+    answer = post(client, body, installation.key("events:write"), "application/x-ndjson")
+    assert (answer.status_code, answer.json["accepted"]) == (202, 99)
+    assert [one["index"] for one in answer.json["rejected"]] == [50]
+    assert len(held(installation, CRM_EVENTS)) == 99
+    assert len(held(installation, CRM_REJECTED)) == 1
+
+
+def test_odd_headers_are_no_servers_error(installation: Installation, client: FlaskClient) -> None:
+    key = installation.key("events:write")
+    sent = [
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "é" * 1000},
+        {"Content-Type": ""},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip,zstd"},
+        {"Content-Type": "application/json", "traceparent": "00-x\t" + "a" * 5000},
+        {"Content-Type": "application/json", "Content-Length": "x"},
+    ]
+    for headers in sent:
+        answer = client.post(
+            "/v1/events", data=json.dumps(event()), headers={"Authorization": f"Bearer {key}", **headers}
+        )
+        assert answer.status_code < 500
+    twice = json.dumps(event()).replace('"source": "forms"', '"source": "a|b", "source": "forms"')
+    assert post(client, twice.encode(), key).status_code == 202
+    for record in held(installation, CRM_EVENTS):
+        assert record.value.count(b'"source"') == 1  # no reader is left to choose between two

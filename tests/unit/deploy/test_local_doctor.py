@@ -17,6 +17,17 @@ def test_old_python_fails_with_a_remedy() -> None:
     assert "3.11" in old.remedy
 
 
+def test_the_spool_is_well_when_empty_warns_when_not_and_fails_when_it_takes_nothing() -> None:
+    told = {"records": 0, "age_s": 0.0, "writable": True}
+    assert checks.spool(told).status == "ok"
+    waiting = checks.spool({**told, "records": 12, "age_s": 3.4})
+    assert waiting.status == "warn"
+    assert "12 records wait" in waiting.detail
+    for broken in ({**told, "writable": False}, {**told, "records": None, "age_s": None}):
+        assert checks.spool(broken).status == "fail"
+        assert checks.spool(broken).remedy
+
+
 def test_full_disk_fails() -> None:
     assert checks.disk_space(2_000_000_000, Path("/d")).status == "ok"
     assert checks.disk_space(1_999_999_999, Path("/d")).status == "fail"
