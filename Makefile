@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-long lint types check clean lock words
+.PHONY: help setup demo run test test-long lint types check clean lock words bench-ingest
 
 PYTHON ?= python3
 VENV := .venv
@@ -36,6 +36,9 @@ types: setup ## Check types
 	@$(BIN)/mypy
 
 check: lint types test ## Everything that a change must pass
+
+bench-ingest: setup ## How fast events are taken, beside bare producers on the same broker
+	@$(BIN)/python -m bench.ingest
 
 lock: setup ## Write the lock files again, with hashes, from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

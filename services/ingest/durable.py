@@ -4,6 +4,7 @@ import fcntl
 import math
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 
 DRAIN_TIMEOUT_S = 30.0
 IDLE_S = 0.25
+TELL_EVERY_S = 10.0
 
 SPOOL_RECORDS = Gauge("ingest_spool_records", "Records on this host's disk that wait for Kafka")
 SPOOL_AGE_S = Gauge("ingest_spool_age_seconds", "How long the oldest of them has waited")
@@ -97,6 +99,7 @@ class Drain:
     def __init__(self, spool: Spool, publisher: Publisher, lock_file: Path) -> None:
         self._spool, self._publisher, self._lock_file = spool, publisher, lock_file
         self._lock: int | None = None
+        self._tell_at = 0.0
         self._thread = Repeated("spool-drain", self.once, idle_s=IDLE_S)
 
     def start(self) -> None:
@@ -108,9 +111,8 @@ class Drain:
             return False
         try:
             if not self._publisher.ready():
-                depth = self._spool.depth()
-                log.warning("spool_waits", records=depth.records, age_s=round(depth.age_s), alert=True)
-                raise BrokerUnavailable("no broker can be reached")
+                self._tell()
+                return False
             batch = self._spool.oldest()
             if batch:
                 self._publisher.publish([one for _, one in batch], timeout_s=DRAIN_TIMEOUT_S)
@@ -123,6 +125,12 @@ class Drain:
             log.error("spool_not_drained", error=type(error).__name__, alert=True)
             raise BrokerUnavailable("the spool could not be read or shortened") from error
         return self._spool.holding()
+
+    def _tell(self) -> None:
+        if time.monotonic() > self._tell_at:
+            self._tell_at = time.monotonic() + TELL_EVERY_S
+            depth = self._spool.depth()
+            log.warning("spool_waits", records=depth.records, age_s=round(depth.age_s), alert=True)
 
     def _ours(self) -> bool:
         if self._lock is None:

@@ -22,7 +22,7 @@ from shared.records import Outgoing
 
 log = structlog.get_logger()
 
-DRAIN_RECORDS = 1_000
+DRAIN_RECORDS = 5_000
 DRAIN_BYTES = 4_000_000
 PAGE_BYTES = 4096
 LEAST_FREE_BYTES = 4_000_000
