@@ -242,6 +242,8 @@ class Draft(Answer):
     body: str = ""
     sentences: list[Sentence] = []
     gaps: list[str] = []
+    confidence: float | None = None
+    card: dict[str, list[str]] = {}
     message: Message | None = None
     created_at: datetime | None = None
     decided_by: str | None = None

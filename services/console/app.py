@@ -151,6 +151,7 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         source_name=wording.source_name,
         shortened=wording.shortened,
         draft_status=wording.draft_status,
+        card_field=wording.card_field,
         source_kind=wording.source_kind,
         source_kind_name=wording.source_kind_name,
         source_state=wording.source_state,

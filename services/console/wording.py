@@ -192,6 +192,29 @@ def source_kind(kind: str) -> str:
             return gettext("House wording")
 
 
+def card_field(field: str) -> str:
+    """A field of the qualification card, as a rep calls it; one that the company defined, as it is."""
+    match field:
+        case "product":
+            return gettext("Product or reference")
+        case "quantity":
+            return gettext("Quantity")
+        case "deadline":
+            return gettext("Wanted for")
+        case "budget":
+            return gettext("Budget")
+        case "place":
+            return gettext("Place")
+        case "role":
+            return gettext("Role")
+        case "company":
+            return gettext("Company")
+        case "siren":
+            return "SIREN"
+        case _:
+            return field
+
+
 def service_name(service: str) -> str:
     match service:
         case "scoring":

@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from services.responder import people
+from services.responder.card import read_card
 from services.responder.incoming import opts_out, own_words
 from services.responder.letter import core, layout, paragraphs
 from services.responder.slots import render
@@ -97,7 +98,7 @@ class Passage:
     """A piece of the house's knowledge found for a message.
 
     `similarity` is the cosine of the two embeddings; `shared` in [0, 1] the share of the message's words, by
-    rarity, that the passage has.
+    rarity, that the passage has; `confidence`, where it is known, the probability that it is right.
     """
 
     passage_id: UUID
@@ -107,6 +108,7 @@ class Passage:
     body: str
     similarity: float
     shared: float
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,13 @@ class Evidence:
     min_similarity: float
     model_languages: frozenset[str]
     min_shared: float = 0.1
+    min_confidence: float = 0.5
 
     def suffices(self, passage: Passage) -> bool:
         if passage.similarity < self.min_similarity:
             return False
+        if passage.confidence is not None:
+            return passage.confidence >= self.min_confidence
         return passage.language in self.model_languages or passage.shared >= self.min_shared
 
 
@@ -151,6 +156,8 @@ class Draft:
     sentences: tuple[Sentence, ...]
     gaps: tuple[str, ...]
     similarity: float | None
+    confidence: float | None
+    card: Mapping[str, Sequence[str]]
     reason: str | None
     nearest: tuple[Passage, ...]
 
@@ -202,6 +209,8 @@ def compose(
         sentences=tuple(sentences),
         gaps=tuple(gaps),
         similarity=usable.similarity if usable else None,
+        confidence=usable.confidence if usable else None,
+        card=read_card(own_words(message.text)),
         reason=reason,
         nearest=tuple(passages[:NEAREST]),
     )

@@ -62,6 +62,34 @@ class Ranking:
         return [[self.labels[column] for column in row] for row in order]
 
 
+# Log-odds that a passage is the right answer: (offset, per shared pieces, per cosine). French: a logistic fit
+# on the development set's answerable and unanswerable messages.
+_CONFIDENCE: Final = {"fr": (-4.3, 10.3, 3.0)}
+
+
+def confidence(language: str, cosine: float, shared: float) -> float | None:
+    """The probability that a passage answers the message; None in a language it was not fitted for."""
+    if language not in _CONFIDENCE:
+        return None
+    offset, per_shared, per_cosine = _CONFIDENCE[language]
+    return float(1 / (1 + np.exp(-(offset + per_shared * shared + per_cosine * cosine))))
+
+
+def rerank(
+    text: str, candidates: Sequence[str], cosines: Sequence[float], weights: Weights
+) -> tuple[Matrix, Matrix]:
+    """(fused score, shared pieces) of each candidate for one text, whose cosines with it are known.
+
+    The same as a Matcher without a head, for passages that were found elsewhere.
+    """
+    pieces = Pieces()
+    examples = pieces.fit(candidates)
+    shared = np.asarray((pieces.transform([text]) @ examples.T).toarray(), np.float32)
+    meaning = np.array([cosines], dtype=np.float32)
+    scores = weights.meaning * _reciprocal_ranks(meaning) + weights.pieces * _reciprocal_ranks(shared)
+    return scores[0], shared[0]
+
+
 class Matcher:
     """Ranks labels by their examples: titles and texts of replies, messages that they answered."""
 

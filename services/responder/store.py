@@ -48,6 +48,8 @@ def add_drafts(connection: Connection, drafts: Sequence[tuple[UUID, Message, Lea
             "sentences": [_sentence(sentence) for sentence in draft.sentences],
             "gaps": list(draft.gaps),
             "similarity": draft.similarity,
+            "confidence": draft.confidence,
+            "card": draft.card,
             "reason": draft.reason,
             "nearest": [_nearest(passage) for passage in draft.nearest],
         }

@@ -38,6 +38,8 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
         "sentences": sentences,
         "gaps": gaps,
         "similarity": row["similarity"],
+        "confidence": row["confidence"],
+        "card": row["card"],
         "nearest": row["nearest"],
         "message": {
             "text": row["message_text"],

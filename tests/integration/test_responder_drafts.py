@@ -111,6 +111,15 @@ def test_a_message_gets_a_draft_from_the_passage_that_answers_it(connection: Con
     assert header["headers"]["traceparent"].startswith("00-4bf9")
 
 
+def test_a_draft_carries_what_is_asked_for_and_how_sure_it_is(connection: Connection) -> None:
+    on_records(connection, [record(message())], drafting())
+    (draft,) = store.find_drafts(connection, count=10)
+    assert draft["card"]["quantity"] == ["deux"]
+    assert draft["card"]["product"] == ["pompes"]
+    assert draft["card"]["budget"] == []
+    assert 0.5 <= draft["confidence"] <= 1
+
+
 def test_a_redelivered_message_has_one_draft(connection: Connection) -> None:
     on_records(connection, [record(message()), record(message(), offset=1)], drafting())
     on_records(connection, [record(message(), offset=2)], drafting())

@@ -12,14 +12,14 @@ RETURNING source, id;
 -- name: add_drafts
 INSERT INTO draft (
     draft_id, lead_id, message_source, message_id, status, language, channel, sender, recipients, subject, body,
-    sentences, gaps, similarity, reason, nearest
+    sentences, gaps, similarity, confidence, card, reason, nearest
 )
 SELECT draft_id, lead_id, message_source, message_id, status, language, channel, sender, recipients, subject, body,
-       sentences, gaps, similarity, reason, nearest
+       sentences, gaps, similarity, confidence, card, reason, nearest
 FROM jsonb_to_recordset(%(rows)s) AS d (
     draft_id uuid, lead_id uuid, message_source text, message_id text, status text, language text, channel text,
     sender text, recipients text[], subject text, body text, sentences jsonb, gaps text[], similarity real,
-    reason text, nearest jsonb
+    confidence real, card jsonb, reason text, nearest jsonb
 );
 
 -- name: follow_deliveries

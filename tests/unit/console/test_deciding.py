@@ -35,6 +35,16 @@ def approvals(services: FakeServices) -> list[dict[str, Any]]:
     return [body for method, path, body in services.calls if method == "POST" and path.endswith("/approve")]
 
 
+def test_what_is_asked_for_stands_beside_the_draft(rep: FlaskClient, services: FakeServices) -> None:
+    services.drafts[draft_id(1)]["card"] = {
+        "need": ["Un devis pour 12 vannes ?"], "product": ["vannes"], "quantity": ["12"], "place": []
+    }  # fmt: skip
+    page = rep.get(f"/drafts/{draft_id(1)}").text
+    assert "<dd>vannes</dd>" in page
+    assert "<dd>12</dd>" in page
+    assert page.count("not said") == 1
+
+
 def test_an_approval_carries_the_text_read_and_its_hash(rep: FlaskClient, services: FakeServices) -> None:
     before = services.drafts[draft_id(1)]["body"]
     answer = rep.post(f"/drafts/{draft_id(1)}/approve", data=form_of(rep, services, 1))
