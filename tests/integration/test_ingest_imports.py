@@ -188,7 +188,7 @@ def test_the_command_asks_imports_and_says_what_to_pass(
     with ingest(installation, tmp_path) as (client, environment):
         monkeypatch.setenv("ECLAIREUR_API_KEY", installation.key(*SCOPES))
         monkeypatch.setattr(api_client, "api_client", lambda _address, _key: contextlib.nullcontext(client))
-        command = [str(file), "--outcome", "Issue=oui", "--exclude", "Ville"]
+        command = ["import", str(file), "--outcome", "Issue=oui", "--exclude", "Ville"]
         asked = CliRunner().invoke(cli.app, command)
         assert (asked.exit_code, "--map 'Créé le=dmy'" in asked.stderr) == (2, True), asked.output
         with worker("ingest", environment, tmp_path / "worker.log"):
@@ -205,7 +205,7 @@ def test_the_command_asks_imports_and_says_what_to_pass(
                 "id",
                 [],
             )
-            wrong = CliRunner().invoke(cli.app, [str(file), "--outcome", "Isue=oui"])
+            wrong = CliRunner().invoke(cli.app, ["import", str(file), "--outcome", "Isue=oui"])
             assert "Did you mean: Issue" in str(wrong.exception)
     assert len(published(installation)) == 4
 
