@@ -116,19 +116,34 @@ def _warn(verdict: dict[str, Any]) -> None:
 
 @app.command()
 def evaluate(
-    file: Annotated[Path, typer.Argument(help="A CSV file with a header, one line per lead.")],
-    label: Annotated[str, typer.Option(help="The column that says how it ended.")],
-    positive: Annotated[str, typer.Option(help="Its value for a lead that was won.")],
+    file: Annotated[
+        Path, typer.Argument(help="A CSV file with a header, one line per closed lead; or see --events.")
+    ],
+    label: Annotated[str | None, typer.Option(help="The column that says how it ended.")] = None,
+    positive: Annotated[str | None, typer.Option(help="Its value for a lead that was won.")] = None,
     exclude: Annotated[str, typer.Option(help="Columns to leave out, separated by commas.")] = "",
+    time_column: Annotated[
+        str | None,
+        typer.Option(help="The column with each lead's date: then test on the latest."),
+    ] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="The file holds CloudEvents, one per line, outcomes among them.")
+    ] = False,
+    split: Annotated[str, typer.Option(help="How much of the time to learn from.")] = "time:0.8",
     seed: Annotated[int, typer.Option(help="Of the folds.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Say how well models would rank the leads of a file, on rows they did not see. Stores nothing."""
+    """Say how well models would rank the leads of a file that they did not see. Stores nothing."""
     import orjson
 
-    from services.scoring.learning.evaluate import evaluate_file
+    from services.scoring.learning.closed_leads import read_closed_leads
+    from services.scoring.learning.evaluate import evaluate_folds, evaluate_forward
+    from services.scoring.learning.event_stream import read_event_stream
     from shared.progress import shown_progress
 
+    share = _share(split)
+    if not events and (label is None or positive is None):
+        raise typer.BadParameter("they say which leads were won", param_hint="--label and --positive")
     with shown_progress("Evaluating", total=100) as advance:
         shown = 0
 
@@ -138,13 +153,46 @@ def evaluate(
             shown = 100 * done // total
 
         excluded = [name.strip() for name in exclude.split(",") if name.strip()]
-        result = evaluate_file(file, label, positive, excluded, seed=seed, progress=progress)
+        if events:
+            learnt, tested = read_event_stream(file, seed=seed)
+            result = evaluate_forward(learnt, seed=seed, share=share, tested_on=tested, progress=progress)
+        else:
+            closed = read_closed_leads(file, label or "", positive or "", excluded, time_column=time_column)
+            result = (
+                evaluate_forward(closed, seed=seed, share=share, progress=progress)
+                if time_column
+                else evaluate_folds(closed, seed=seed, progress=progress)
+            )
+    result["excluded"] = excluded
     if as_json:
         typer.echo(orjson.dumps(result).decode())
         return
     for name, measures in result["models"].items():
-        shown_measures = ", ".join(f"{measure} {value:.3f}" for measure, value in measures.items())
+        intervals = result["intervals"][name]
+        shown_measures = ", ".join(
+            f"{measure} {value:.3f} ({intervals[measure][0]:.3f} to {intervals[measure][1]:.3f})"
+            for measure, value in measures.items()
+        )
         typer.echo(f"{name}: {shown_measures}")
+    typer.echo(f"Published: {', '.join(sorted(set(result['published_kinds'])))}.")
+    for leak in result["suspected_leaks"]:
+        typer.echo(
+            f"Look at {leak['column'].removeprefix('attribute.')}: alone it ranks with AUC "
+            f"{leak['alone_auc']:.2f}, and {leak['filled']:.0%} of the leads have it. If it is filled "
+            "after the outcome, leave it out with --exclude."
+        )
+
+
+def _share(split: str) -> float:
+    """`time:0.8` → 0.8."""
+    kind, _, text = split.partition(":")
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if kind != "time" or not 0.1 <= share <= 0.95:
+        raise typer.BadParameter("write it as time:0.8, with a share from 0.1 to 0.95", param_hint="--split")
+    return share
 
 
 def _scoring(*scopes: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from services.scoring.logistic import Logistic
 FORMAT = "eclaireur-model/1"
 VERSION_LENGTH = 12
 
-Kind = Literal["xgboost", "logistic"]
+Kind = Literal["logistic", "xgboost", "blend"]
 
 
 class ModelCorrupt(Exception):
@@ -28,7 +28,7 @@ class ModelCorrupt(Exception):
 
 
 class Predictor(Protocol):
-    """What trees and logistic regression have in common."""
+    """What every kind of model has in common."""
 
     def log_odds(self, matrix: Matrix) -> Vector: ...
     def contributions(self, matrix: Matrix) -> tuple[float, Vector]: ...
@@ -122,9 +122,16 @@ def _load_trees(value: dict[str, Any], columns: Columns) -> Predictor:
     return BoostedTrees.from_json(value, columns)
 
 
+def _load_blend(value: dict[str, Any], columns: Columns) -> Predictor:
+    from services.scoring.blend import Blend  # noqa: PLC0415
+
+    return Blend.from_json(value, columns)
+
+
 _LOADERS: dict[Kind, Callable[[dict[str, Any], Columns], Predictor]] = {
-    "xgboost": _load_trees,
     "logistic": Logistic.from_json,
+    "xgboost": _load_trees,
+    "blend": _load_blend,
 }
 
 

@@ -1,113 +1,156 @@
-"""How well each kind of model does on a file of closed leads: nested, seeded, stratified folds."""
+"""How well each kind of model ranks closed leads that it did not see: nested folds, or forward in time."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from services.scoring.calibration import Vector, sigmoid
 from services.scoring.columns import encode
 from services.scoring.features import Features
-from services.scoring.learning.compare import FITTERS, Fitter, OutOfFold, compare, out_of_fold
+from services.scoring.learning.closed_leads import ClosedLeads, EvaluationRefused
+from services.scoring.learning.compare import SEARCHED, Fitter, compare, out_of_fold
 from services.scoring.learning.fit import Progress, counter, training_set
-from services.scoring.learning.metrics import measure
+from services.scoring.learning.leaks import find_leaks
+from services.scoring.learning.metrics import Rows, intervals, measure
 from services.scoring.learning.naive_bayes import fit_naive_bayes
-from services.scoring.learning.splits import FOLDS, plan_validation, stratified_folds
-from shared.errors import UserError
-from shared.tabular import Table, parse_scalar, read_rows
+from services.scoring.learning.scorecard import fit_scorecard
+from services.scoring.learning.splits import FOLDS, plan_validation, repeats, stratified_folds
+from services.scoring.model import Kind
 
+TRAINED_SHARE = 0.8
+INTERVAL_DRAWS = 200
+YARDSTICKS: Mapping[str, Fitter] = {"naive_bayes": fit_naive_bayes, "scorecard": fit_scorecard}
+KINDS: tuple[Kind, ...] = ("logistic", "xgboost", "blend")
 PUBLISHED = "published"
-_LISTED_VALUES = 10
+NAMES = (*YARDSTICKS, *KINDS, PUBLISHED)
 
 
-class EvaluationRefused(UserError):
-    """The outcome column does not say which leads were won; the message says what it holds."""
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """Calibrated probabilities of the rows of a test part, by name, and the kind that would be published."""
+
+    probabilities: Mapping[str, Vector]
+    kind: Kind
 
 
-def evaluate_file(
-    path: str | Path,
-    label: str,
-    positive: str,
-    exclude: Sequence[str] = (),
+def evaluate_folds(
+    closed: ClosedLeads, *, seed: int = 0, folds: int = FOLDS, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Measure every kind on nested, seeded, stratified folds of leads that carry no dates.
+
+    Raises NotEnoughOutcomes and NoUsableFeature as `fit` does.
+    """
+    labels = closed.labels
+    probabilities = {name: np.full(len(labels), np.nan) for name in NAMES}
+    choices: list[str] = []
+    step = _step(folds, len(labels) * (folds - 1) // folds, progress)
+    for train, test in stratified_folds(labels, folds, seed=seed):
+        tested = _test(_part(closed, train), [closed.leads[row] for row in test], seed=seed, step=step)
+        for name in NAMES:
+            probabilities[name][test] = tested.probabilities[name]
+        choices.append(tested.kind)
+    return _told("stratified_folds", labels, probabilities, choices, closed, seed=seed) | {"folds": folds}
+
+
+def evaluate_forward(
+    closed: ClosedLeads,
     *,
     seed: int = 0,
-    folds: int = FOLDS,
-    delimiter: str | None = None,
+    share: float = TRAINED_SHARE,
+    tested_on: ClosedLeads | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure every kind on the rows of a CSV file, each row a closed lead, won when `label` is `positive`.
+    """Learn from the first `share` of dated leads, measure on what came after.
 
-    Raise TableError for a file or a column that cannot be used, EvaluationRefused, and NotEnoughOutcomes and
-    NoUsableFeature as `fit` does. The answer is what `eclaireur evaluate --json` prints.
+    `tested_on`: the rows to measure on, when they are other looks at the leads than those to learn from.
+    Raises EvaluationRefused when the dates leave nothing to test, and as `evaluate_folds`.
     """
-    table = read_rows(path, delimiter=delimiter)
-    table.require([label, *exclude])
-    leads, labels = _leads(table, label, positive, {label, *exclude})
-    probabilities, choices = nested_out_of_fold(leads, labels, seed=seed, folds=folds, progress=progress)
+    test = tested_on or closed
+    if closed.times is None or test.times is None:
+        raise ValueError("the leads carry no dates")
+    cut = float(np.quantile(closed.times, share, method="higher"))
+    train = closed.times < cut
+    if closed.known is not None:
+        train &= closed.known < cut
+    rows = np.flatnonzero(test.times >= cut)
+    labels = test.labels[rows]
+    if len(np.unique(labels)) < 2 or not train.any():
+        raise EvaluationRefused(
+            f"After the first {share:.0%} of the time {len(labels)} looks at leads remain, "
+            f"{int(labels.sum())} of them at leads won: both outcomes are needed on both sides."
+        )
+    step = _step(1, int(train.sum()), progress)
+    training = _part(closed, np.flatnonzero(train))
+    tested = _test(training, [test.leads[row] for row in rows.tolist()], seed=seed, step=step)
+    groups = None if test.groups is None else [test.groups[row] for row in rows.tolist()]
+    told = _told("forward", labels, tested.probabilities, [tested.kind], training, seed=seed, groups=groups)
+    return told | {"trained_on": int(train.sum()), "cut": cut}
+
+
+def _part(closed: ClosedLeads, rows: Rows) -> ClosedLeads:
+    def of(values: Vector | None) -> Vector | None:
+        return None if values is None else values[rows]
+
+    groups = None if closed.groups is None else [closed.groups[row] for row in rows]
+    return ClosedLeads(
+        [closed.leads[row] for row in rows], closed.labels[rows], of(closed.times), of(closed.known), groups
+    )
+
+
+def _test(train: ClosedLeads, test: Sequence[Features], *, seed: int, step: Callable[[], None]) -> Tested:
+    """Honest by nesting: columns, settings, calibration and the choice itself are made inside `train`, by the
+    same code as `fit`, and `test` is only predicted."""
+    training = training_set(train.leads, train.labels.tolist(), train.groups)
+    validation = plan_validation(training.labels, training.groups, train.times, train.known, seed=seed)
+    comparison = compare(training, validation, seed=seed, step=step)
+    matrix = encode(training.columns, test)
+    calibrations = {kind: tested.calibration for kind, tested in comparison.tested.items()}
+    found = {
+        str(kind): sigmoid(calibrations[kind].apply(model.log_odds(matrix)))
+        for kind, model in comparison.fit(KINDS, training, seed).items()
+    }
+    for name, fitter in YARDSTICKS.items():
+        calibration = out_of_fold(fitter, training, validation, seed=seed).calibration
+        found[name] = sigmoid(calibration.apply(fitter(training, seed).log_odds(matrix)))
+    found[PUBLISHED] = found[comparison.kind]
+    step()
+    return Tested(found, comparison.kind)
+
+
+def _step(parts: int, rows: int, progress: Progress | None) -> Callable[[], None]:
+    """One step for each model that the search fits, and one more a part."""
+    return counter(parts * (SEARCHED * FOLDS * repeats(rows) + 1), progress)
+
+
+def _told(
+    method: Literal["stratified_folds", "forward"],
+    labels: Vector,
+    probabilities: Mapping[str, Vector],
+    choices: Sequence[str],
+    learnt_from: ClosedLeads,
+    *,
+    seed: int,
+    groups: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    numbers = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    training = training_set(learnt_from.leads, learnt_from.labels.tolist(), learnt_from.groups)
     return {
-        "models": {name: measure(labels, chances) for name, chances in probabilities.items()},
-        "published_kinds": choices,
+        "models": {name: measure(labels, probabilities[name]) for name in NAMES},
+        "intervals": {
+            name: {
+                measured: list(interval)
+                for measured, interval in intervals(
+                    labels, probabilities[name], INTERVAL_DRAWS, seed=seed, groups=numbers
+                ).items()
+            }
+            for name in NAMES
+        },
+        "published_kinds": list(choices),
+        "suspected_leaks": [asdict(leak) for leak in find_leaks(training, seed=seed)],
+        "method": method,
         "rows": len(labels),
         "positives": int(labels.sum()),
-        "excluded": list(exclude),
-        "folds": folds,
         "seed": seed,
     }
-
-
-def nested_out_of_fold(
-    leads: Sequence[Features], labels: Vector, *, seed: int, folds: int, progress: Progress | None = None
-) -> tuple[dict[str, Vector], list[str]]:
-    """Calibrated out-of-fold probabilities of each kind and of what would have been published, and the kind
-    published in each fold.
-
-    Honest by nesting: columns, trees, calibration and the choice itself are made inside the training part of
-    each fold, by the same code as `fit`, and the test part is only predicted.
-    """
-    yardsticks: dict[str, Fitter] = {"naive_bayes": fit_naive_bayes}
-    fitters: dict[str, Fitter] = dict(FITTERS.items()) | yardsticks
-    names = [*fitters, PUBLISHED]
-    probabilities = {name: np.full(len(labels), np.nan) for name in names}
-    choices: list[str] = []
-    step = counter(folds * len(fitters) * (FOLDS + 1), progress)
-    for train, test in stratified_folds(labels, folds, seed=seed):
-        training = training_set([leads[row] for row in train], labels[train].tolist())
-        validation = plan_validation(training.labels, None, seed=seed)
-        comparison = compare(training, validation, seed=seed, step=step)
-        tested: dict[str, OutOfFold] = dict(comparison.tested.items())
-        for name, fitter in yardsticks.items():
-            tested[name] = out_of_fold(fitter, training, validation, seed=seed, step=step)
-        matrix = encode(training.columns, [leads[row] for row in test])
-        for name, fitter in fitters.items():
-            log_odds = fitter(training, seed).log_odds(matrix)
-            probabilities[name][test] = sigmoid(tested[name].calibration.apply(log_odds))
-            step()
-        probabilities[PUBLISHED][test] = probabilities[comparison.kind][test]
-        choices.append(comparison.kind)
-    return probabilities, choices
-
-
-def _leads(table: Table, label: str, positive: str, excluded: set[str]) -> tuple[list[Features], Vector]:
-    """Each row's cells as attributes, and its outcome. Raise EvaluationRefused when the outcome never, or
-    always, is `positive`, or is empty on a row."""
-    used = [name for name in table.columns if name not in excluded]
-    leads: list[Features] = []
-    outcomes: list[str] = []
-    for row in table.rows():
-        outcomes.append(row[label].strip())
-        values = ((name, parse_scalar(row[name])) for name in used)
-        leads.append({f"attribute.{name}": value for name, value in values if value is not None})
-    found = set(outcomes)
-    if positive not in found or len(found) < 2:
-        listed = ", ".join(f'"{value}"' for value in sorted(found)[:_LISTED_VALUES])
-        raise EvaluationRefused(
-            f'In {table.path.name}, "{label}" must be "{positive}" on the leads won, something else on the '
-            f"others. The values found are: {listed or 'none, there are no rows'}."
-        )
-    if "" in found:
-        raise EvaluationRefused(
-            f'In {table.path.name}, "{label}" is empty on {outcomes.count("")} rows: an evaluation needs '
-            "closed leads only. Remove those rows."
-        )
-    return leads, np.array([float(outcome == positive) for outcome in outcomes])

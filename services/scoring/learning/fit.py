@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import count
 from typing import Any
 
@@ -14,8 +14,9 @@ from services.scoring.calibration import Vector
 from services.scoring.columns import encode
 from services.scoring.features import Features
 from services.scoring.learning.columns import fit_columns
-from services.scoring.learning.compare import DRAWS, FITTERS, Comparison, TrainingSet, compare
+from services.scoring.learning.compare import DRAWS, SEARCHED, Comparison, TrainingSet, compare
 from services.scoring.learning.field_costs import field_costs
+from services.scoring.learning.leaks import find_leaks
 from services.scoring.learning.metrics import Rows, intervals, measure
 from services.scoring.learning.splits import Validation, count_outcomes, plan_validation
 from services.scoring.model import Model
@@ -78,9 +79,9 @@ def fit(
         None if known is None else np.asarray(known, dtype=np.float64),
         seed=seed,
     )
-    step = counter(len(FITTERS) * len(validation.splits) + 1, progress)
+    step = counter(SEARCHED * len(validation.splits) + 1, progress)
     comparison = compare(training, validation, seed=seed, step=step)
-    predictor = FITTERS[comparison.kind](training, seed)
+    predictor = comparison.fit((comparison.kind,), training, seed)[comparison.kind]
     step()
     chosen = comparison.tested[comparison.kind]
     cuts = np.quantile(chosen.probabilities[validation.tested], list(GRADE_QUANTILES.values())).tolist()
@@ -137,6 +138,8 @@ def _card(training: TrainingSet, validation: Validation, comparison: Comparison,
             for kind, result in comparison.tested.items()
         },
         "choice": dict(comparison.why),
+        "settings": asdict(comparison.settings),
+        "suspected_leaks": [asdict(leak) for leak in find_leaks(training, seed=seed)],
         "field_costs": field_costs(
             comparison.tested[comparison.kind].rankers,
             validation,

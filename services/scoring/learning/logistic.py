@@ -7,13 +7,13 @@ from services.scoring.calibration import Vector
 from services.scoring.columns import Columns, Matrix
 from services.scoring.logistic import Logistic
 
-PENALTY = 1.0  # scikit-learn's C, on standardised columns
+PENALTIES = (1.0, 0.1)  # scikit-learn's C, on standardised columns; the smaller, the more it holds back
 _DIGITS = 9  # rounding hides the last bits, in which two machines' linear algebra differ
 _SMALLEST = 1e-6  # below this, a number does not vary
 
 
-def fit_logistic(columns: Columns, matrix: Matrix, labels: Vector) -> Logistic:
-    """Maximum likelihood with an L2 penalty, by Newton's method (exact, no seed)."""
+def fit_logistic(columns: Columns, matrix: Matrix, labels: Vector, penalty: float = PENALTIES[0]) -> Logistic:
+    """Maximum likelihood with an L2 `penalty`, by Newton's method (exact, no seed)."""
     low, high, centres, scales = np.array(
         [
             _spread(matrix[:, index].astype(np.float64)) if column.kind == "number" else (0.0, 0.0, 0.0, 1.0)
@@ -22,7 +22,7 @@ def fit_logistic(columns: Columns, matrix: Matrix, labels: Vector) -> Logistic:
     ).T.round(_DIGITS)
     empty = np.zeros(0)
     design = Logistic(columns, centres, scales, low, high, empty, empty, 0.0).design(matrix)
-    fitted = LogisticRegression(C=PENALTY, solver="newton-cholesky", max_iter=200).fit(design, labels)
+    fitted = LogisticRegression(C=penalty, solver="newton-cholesky", max_iter=200).fit(design, labels)
     return Logistic(
         columns, centres, scales, low, high,
         weights=fitted.coef_[0].round(_DIGITS),

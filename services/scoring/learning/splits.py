@@ -15,6 +15,8 @@ Method = Literal["stratified_folds", "rolling_origin"]
 
 FOLDS = 5
 WINDOWS = 3
+# Below this many rows one draw of folds decides too much: several are averaged.
+REPEATED_BELOW, REPEATS = 1000, 3
 MIN_TRAINING_OUTCOMES = FOLDS  # leads won, and lost, in the first window: one for each fold of `hold_out`
 
 
@@ -27,18 +29,16 @@ class Validation:
 
     @property
     def tested(self) -> Rows:
-        """The rows that are in a test part, in increasing order."""
-        return np.sort(np.concatenate([test for _, test in self.splits]))
+        """The rows that are in a test part, in increasing order, each once."""
+        return np.unique(np.concatenate([test for _, test in self.splits]))
 
     def calibration_rows(self, index: int) -> Rows:
-        """The tested rows that may calibrate the test part `index`: all other parts, or the earlier ones when
-        testing forward in time. May be empty."""
-        others = [
-            test
-            for at, (_, test) in enumerate(self.splits)
-            if (at < index if self.method == "rolling_origin" else at != index)
-        ]
-        return np.concatenate(others) if others else np.zeros(0, dtype=np.intp)
+        """The tested rows that may calibrate the test part `index`: all that are not in it, or those of the
+        earlier parts when testing forward in time. May be empty."""
+        if self.method == "stratified_folds":
+            return np.setdiff1d(self.tested, self.splits[index][1])
+        earlier = [test for _, test in self.splits[:index]]
+        return np.concatenate(earlier) if earlier else np.zeros(0, dtype=np.intp)
 
 
 def plan_validation(
@@ -49,11 +49,23 @@ def plan_validation(
     *,
     seed: int,
 ) -> Validation:
-    """Forward in time when there are times and they carry it, else stratified folds."""
+    """Forward in time when there are times and they carry it, else stratified folds, repeated when few."""
     windows = [] if times is None else rolling_origin(labels, times, groups, known)
     if windows:
         return Validation("rolling_origin", windows)
-    return Validation("stratified_folds", stratified_folds(labels, FOLDS, groups, seed=seed))
+    return Validation(
+        "stratified_folds",
+        [
+            split
+            for repeat in range(repeats(len(labels)))
+            for split in stratified_folds(labels, FOLDS, groups, seed=seed + repeat)
+        ],
+    )
+
+
+def repeats(rows: int) -> int:
+    """How many draws of stratified folds test a model of so many rows."""
+    return REPEATS if rows < REPEATED_BELOW else 1
 
 
 def count_outcomes(labels: Vector, groups: Rows | None = None) -> tuple[int, int]:

@@ -69,10 +69,13 @@ WITH looked_at AS (
     FROM snapshot s JOIN lead l USING (lead_id)
     WHERE l.status IN ('won', 'lost') AND s.kind <> 'refresh' AND s.as_of <= l.closed_at
     ORDER BY s.lead_id, s.kind, (s.as_of AT TIME ZONE 'UTC')::date, s.snapshot_id DESC
+), named AS (
+    -- A lead's id is random; what identifies it is the same wherever its events are stored.
+    SELECT lead_id, min(encode(value_hash, 'hex')) AS name FROM identity GROUP BY lead_id
 ), drawn AS (
-    SELECT DISTINCT ON (lead_id) lead_id, as_of, features, status, closed_at
-    FROM looked_at
-    ORDER BY lead_id, md5(lead_id::text || kind || (as_of AT TIME ZONE 'UTC')::date::text || %(seed)s), kind
+    SELECT DISTINCT ON (lead_id) lead_id, name, as_of, features, status, closed_at
+    FROM looked_at JOIN named USING (lead_id)
+    ORDER BY lead_id, md5(name || kind || (as_of AT TIME ZONE 'UTC')::date::text || %(seed)s), kind
 ), told AS (
     SELECT i.lead_id, e.occurred_at, min(e.known_at) AS known_at
     FROM event e JOIN identity i USING (identity_id)
@@ -80,4 +83,4 @@ WITH looked_at AS (
 )
 SELECT drawn.as_of, drawn.features, drawn.status = 'won' AS won, told.known_at
 FROM drawn JOIN told ON told.lead_id = drawn.lead_id AND told.occurred_at = drawn.closed_at
-ORDER BY drawn.as_of, drawn.lead_id
+ORDER BY drawn.as_of, drawn.name

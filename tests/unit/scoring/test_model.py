@@ -8,9 +8,10 @@ import orjson
 import pytest
 import xgboost
 
+from services.scoring.blend import Blend
 from services.scoring.calibration import Calibration
 from services.scoring.columns import encode
-from services.scoring.learning.compare import FITTERS
+from services.scoring.learning.compare import logistic, trees
 from services.scoring.learning.fit import training_set
 from services.scoring.model import Model, ModelCorrupt, digest, from_bytes, score, to_bytes
 from services.scoring.trees import feature_types
@@ -20,10 +21,12 @@ from tests.unit.scoring.leads import invented
 def fitted(kind: str) -> Model:
     snapshots, labels = invented()
     training = training_set(snapshots, labels)
-    return Model(kind, training.columns, FITTERS[kind](training, 3), Calibration(0.8, -0.2), {"rows": 400})
+    line, grown = logistic(1.0)(training, 3), trees(4)(training, 3)
+    predictor = {"logistic": line, "xgboost": grown, "blend": Blend(line, grown, 0.25)}[kind]
+    return Model(kind, training.columns, predictor, Calibration(0.8, -0.2), {"rows": 400})
 
 
-@pytest.fixture(params=["xgboost", "logistic"], scope="module")
+@pytest.fixture(params=["xgboost", "logistic", "blend"], scope="module")
 def model(request):
     return fitted(request.param)
 
@@ -66,7 +69,7 @@ def test_the_file_holds_the_trees_as_xgboost_json():
     assert trees["learner"]["gradient_booster"]["name"] == "gbtree"
 
 
-@pytest.mark.parametrize("kind", ["xgboost", "logistic"])
+@pytest.mark.parametrize("kind", ["xgboost", "logistic", "blend"])
 def test_same_rows_and_seed_give_the_same_bytes(kind):
     assert to_bytes(fitted(kind)) == to_bytes(fitted(kind))
 
