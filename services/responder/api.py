@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.responder import decisions, store
 from services.responder.decisions import Decider
@@ -19,20 +19,11 @@ from services.responder.views import draft_view, passage_view
 from shared.http import Problem, answer, cursor_values, named_person, principal, requires
 from shared.paging import page
 from shared.postgres import Connection, Pool
+from shared.text import Text
 
 Kind = Literal["template", "reply", "document"]
 Language = Literal["fr", "en"]
 Status = Literal["waiting", "no_source", "approved", "rejected", "sent", "failed"]
-
-
-def _storable(text: str) -> str:
-    """Neither JSON for the hash nor Postgres holds every Python string."""
-    if "\0" in text or (not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)):
-        raise ValueError("holds a character that cannot be stored: U+0000 or half of a surrogate pair")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
 
 
 class DraftPath(BaseModel):

@@ -27,5 +27,5 @@ def create_app(settings: ScoringSettings | None = None) -> Flask:
         resources=[pool, auth_pool, log_ends],
         paused=lambda: pauses.count(pool),
     )
-    app.register_api(create_blueprint(pool, log_ends, settings.topic_prefix))
+    app.register_api(create_blueprint(pool, log_ends, settings.topic_prefix, demo=settings.demo))
     return app

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.scoring.features import Features
-from services.scoring.state import Scalar
+from services.scoring.priority import Scalar
 
 Matrix = npt.NDArray[np.float32]
 

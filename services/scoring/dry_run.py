@@ -9,8 +9,9 @@ import orjson
 import structlog
 from psycopg import Rollback
 
-from services.scoring import handlers, store
+from services.scoring import grouping_store, handlers, store
 from services.scoring.intake import read
+from services.scoring.priority import Priorities
 from services.scoring.registry import Registry
 from services.scoring.state import LeadState, from_json
 from shared.contracts.errors import InvalidEvent
@@ -35,6 +36,7 @@ def dry_run(pool: Pool, registry: Registry, events: Sequence[Mapping[str, Any]])
         connection.transaction(),
     ):
         connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        priorities = grouping_store.priorities(connection)
         for event in events:
             try:
                 record = _record(event)
@@ -49,7 +51,7 @@ def dry_run(pool: Pool, registry: Registry, events: Sequence[Mapping[str, Any]])
             answer: Row = {"outcome": step.outcome, "error": None}
             if step.lead_id is not None:
                 after = store.lead(connection, step.lead_id)
-                answer |= _effect(step.lead_id, before.get(step.lead_id), after, step.unscored)
+                answer |= _effect(step.lead_id, before.get(step.lead_id), after, step.unscored, priorities)
             answers.append(answer)
         raise Rollback
     return answers
@@ -63,9 +65,11 @@ def _record(event: Mapping[str, Any]) -> Record:
     return Record(CRM_EVENTS, 0, 0, "", value)
 
 
-def _effect(lead_id: UUID, before: Row | None, after: Row | None, unscored: str | None) -> Row:
-    was = from_json(before["state"]) if before else LeadState()
-    becomes = from_json(after["state"]) if after else LeadState()
+def _effect(
+    lead_id: UUID, before: Row | None, after: Row | None, unscored: str | None, priorities: Priorities
+) -> Row:
+    was = from_json(before["state"], priorities) if before else LeadState()
+    becomes = from_json(after["state"], priorities) if after else LeadState()
     return {
         "lead": {"lead_id": lead_id, "new": before is None, "status": becomes.status},
         "changes": _changes(was, becomes),
@@ -85,7 +89,7 @@ def _changes(was: LeadState, becomes: LeadState) -> list[Row]:
 
 def _values(state: LeadState) -> Row:
     counted = {f"activity.{name}": sum(activity.days.values()) for name, activity in state.activities.items()}
-    return {name: value for name, (value, _) in state.registers.items()} | counted
+    return {name: state.value(name) for name in state.registers} | counted
 
 
 def _score(row: Row | None) -> Row | None:

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import orjson
 
+from services.scoring.account import account_of
 from services.scoring.intake import Intake
 from services.scoring.model import score
+from services.scoring.priority import LATEST, Priorities
 from services.scoring.reasons import explain
 from services.scoring.registry import Published, grade_of
 from services.scoring.snapshots import Snapshot
@@ -23,7 +25,10 @@ ID_REUSED = "id_reused"
 
 @dataclass(slots=True)
 class Work:
-    """One lead of a batch: its state, what its row held before, and the snapshot to score it on."""
+    """One lead of a batch: its state, what its row held before, and the snapshot to score it on.
+
+    `merged_into`: the lead it has become part of.
+    """
 
     lead_id: UUID
     state: LeadState
@@ -31,31 +36,39 @@ class Work:
     status_before: str | None = None
     latest: Snapshot | None = None
     snapshot_id: int | None = None
+    merged_into: UUID | None = None
+
+    @property
+    def status(self) -> str:
+        return "merged" if self.merged_into else self.state.status
 
     @property
     def closed_now(self) -> bool:
-        """Whether those who know of its scores must hear that it is won, lost or erased."""
-        return self.score_version > 0 and self.state.status not in ("open", self.status_before)
+        """Whether those who know of its scores must hear that it is won, lost, erased or merged."""
+        return self.score_version > 0 and self.status not in ("open", self.status_before)
 
     @property
     def erased_now(self) -> bool:
         return self.state.status == "erased" != self.status_before
 
 
-def work_of(row: Mapping[str, Any]) -> Work:
-    state = from_json(row["state"])
-    return Work(row["lead_id"], state, row["score_version"], state.status)
+def work_of(row: Mapping[str, Any], priorities: Priorities = LATEST) -> Work:
+    state = from_json(row["state"], priorities)
+    return Work(row["lead_id"], state, row["score_version"], row["status"], merged_into=row["merged_into"])
 
 
-def lead_row(work: Work, first: Intake) -> Row:
-    """`first` is the event that brought the lead into the batch."""
-    state = work.state
+def lead_row(work: Work, source: str) -> Row:
+    """`source` is the one that brought the lead in. What a merged lead was lives in the survivor's row."""
+    state = LeadState(first=work.state.first, known=work.state.known) if work.merged_into else work.state
     return {
         "lead_id": work.lead_id,
         "state": to_json(state),
-        "status": state.status,
+        "status": work.status,
+        "merged_into": work.merged_into,
         **{name: state.value(name) for name in (*PROFILE, "owner")},
-        "source": first.event.source,
+        "account": account_of(state),
+        "settled_with": state.priorities.version if state.said else None,
+        "source": source,
         "created_at": moment(state.first or state.known),
         "last_activity_at": moment(state.last or state.known),
         "closed_at": moment(state.registers["outcome"][1][0]) if state.status in ("won", "lost") else None,
@@ -101,8 +114,8 @@ def score_rows(works: Sequence[Work], published: Published) -> list[Row]:
 
 def unscored(work: Work, published: Published | None) -> str | None:
     """Why a batch gave a lead no score."""
-    if work.state.status != "open":
-        return work.state.status
+    if work.status != "open":
+        return work.status
     return None if published else "no_model"
 
 
@@ -113,9 +126,9 @@ def scored(work: Work, row: Row, *, demo: bool) -> Outgoing:
 
 
 def closed(work: Work, *, demo: bool) -> Outgoing:
-    """That a lead is won or lost, newer than its last score; of an erased one the topic forgets all."""
+    """That a lead is won, lost or merged, newer than its last score; an erased one is forgotten."""
     if work.state.status == "erased":
-        return Outgoing(LEAD_SCORED, str(work.lead_id), None)
+        return forgotten(work.lead_id)
     unscored = dict.fromkeys(("probability", "grade", "log_odds", "model_version"))
     return _announced(
         work,
@@ -129,6 +142,11 @@ def closed(work: Work, *, demo: bool) -> Outgoing:
     )
 
 
+def forgotten(lead_id: UUID) -> Outgoing:
+    """That lead.scored.v1 is to forget a lead."""
+    return Outgoing(LEAD_SCORED, str(lead_id), None)
+
+
 def _announced(work: Work, said: Mapping[str, Any], *, demo: bool) -> Outgoing:
     value = {
         "lead_id": work.lead_id,
@@ -139,7 +157,8 @@ def _announced(work: Work, said: Mapping[str, Any], *, demo: bool) -> Outgoing:
             for source, subject in work.state.subjects().items()
             if "@" not in str(subject)
         ],
-        "status": work.state.status,
+        "status": work.status,
+        **({"merged_into": work.merged_into} if work.merged_into else {}),
         "demo": demo,
     }
     return Outgoing(LEAD_SCORED, str(work.lead_id), orjson.dumps(value))

@@ -3,44 +3,15 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from services.scoring.state import LeadState, Scalar, microseconds
+from services.scoring.account import FREE_MAIL
+from services.scoring.priority import Scalar
+from services.scoring.state import LeadState, microseconds
 
 Features = Mapping[str, Scalar]
 """What a model reads of a lead: flat, by name. An absent feature is not known."""
 
 DAY_US = 86_400_000_000
 WINDOWS_DAYS = (1, 7, 30, 90)
-# A starting list of addresses that say nothing of a company.
-FREE_MAIL = frozenset(
-    [
-        "aol.com",
-        "bbox.fr",
-        "btinternet.com",
-        "free.fr",
-        "gmail.com",
-        "gmx.com",
-        "gmx.fr",
-        "googlemail.com",
-        "hotmail.com",
-        "hotmail.fr",
-        "icloud.com",
-        "laposte.net",
-        "live.com",
-        "live.fr",
-        "me.com",
-        "msn.com",
-        "neuf.fr",
-        "orange.fr",
-        "outlook.com",
-        "outlook.fr",
-        "proton.me",
-        "protonmail.com",
-        "sfr.fr",
-        "wanadoo.fr",
-        "yahoo.com",
-        "yahoo.fr",
-    ]
-)
 
 
 def _days_between(earlier_us: int, later_us: int) -> float:

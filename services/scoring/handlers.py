@@ -1,18 +1,19 @@
 """What the scoring worker does with a batch of records, inside the transaction that moves its offsets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 
-from services.scoring import effects, store
+from services.scoring import effects, grouping_store, store
 from services.scoring.drafts import ReplyEvent, follow, read_reply
 from services.scoring.effects import Work
-from services.scoring.identity import resolve
 from services.scoring.intake import Intake, read
+from services.scoring.priority import LATEST, Stamp
+from services.scoring.recognising import Recognised, recognise
 from services.scoring.registry import Published, Registry
 from services.scoring.snapshots import Snapshot, fold_all, take
 from services.scoring.state import LeadState, moment
@@ -55,9 +56,9 @@ def on_events(
     outbox.add(connection, refused)
     taken: dict[int, tuple[UUID, int | None, str | None]] = {}
     if new:
-        identity_ids, leads = _identify(connection, new)
-        works = _load(connection, set(leads))
-        _take_in(connection, list(zip(new, identity_ids, leads, strict=True)), works)
+        found = recognise(connection, new, grouping_store.priorities(connection))
+        leads, works = found.leads, found.works
+        _take_in(connection, new, found)
         published = registry.published(connection)
         scores = _announce(connection, list(works.values()), published, demo=demo)
         messages = [
@@ -93,6 +94,9 @@ def on_replies(connection: Connection, records: Sequence[Record]) -> None:
             outbox.add(connection, [_refused(record, error)])
     if not replies:
         return
+    # A merged lead's draft is shown by the survivor's row, and noted in its own for an undo.
+    survivors = grouping_store.survivors(connection, {reply.lead_id for reply in replies})
+    replies += [replace(r, lead_id=survivors[r.lead_id]) for r in replies if r.lead_id in survivors]
     before = store.lock_drafts(connection, {reply.lead_id for reply in replies})
     after = dict(before)
     for reply in replies:
@@ -121,7 +125,8 @@ def refresh(
         threshold_version=published.threshold_version,
         limit=limit,
     )
-    works = [effects.work_of(row) for row in rows]
+    priorities = grouping_store.priorities(connection) if rows else LATEST
+    works = [effects.work_of(row, priorities) for row in rows]
     for work in works:
         # Never before what is already known: a history may end after this clock's now.
         work.latest = take(work.state, max(as_of, moment(work.state.known)), "refresh")
@@ -130,62 +135,59 @@ def refresh(
     return len(works)
 
 
-def _identify(connection: Connection, new: Sequence[Intake]) -> tuple[list[int], list[UUID]]:
-    """The identity and the lead of each event; identifiers met for the first time are stored."""
-    wanted = {identifier for intake in new for identifier in intake.identifiers}
-    per_event = [intake.identifiers for intake in new]
-    known = store.known_identities(connection, wanted)
-    while known.keys() != wanted:
-        leads_of = {identifier: lead for identifier, (_, lead) in known.items()}
-        subjects = store.subject_sources(connection, sorted(set(leads_of.values())))
-        # All or none: when another worker just stored one of them, the others belong to the lead it named.
-        store.join_identities(connection, resolve(per_event, leads_of, subjects, uuid4).joined)
-        known = store.known_identities(connection, wanted)
-    resolution = resolve(per_event, {i: lead for i, (_, lead) in known.items()}, {}, uuid4)
-    store.suspect_duplicates(connection, resolution.suspected)
-    return [known[identifiers[0]][0] for identifiers in per_event], resolution.leads
-
-
-def _load(connection: Connection, leads: set[UUID]) -> dict[UUID, Work]:
-    rows = store.lock_leads(connection, leads)
-    return {
-        lead_id: effects.work_of(rows[lead_id]) if lead_id in rows else Work(lead_id, LeadState())
-        for lead_id in leads
-    }
-
-
-def _take_in(
-    connection: Connection, taken: Sequence[tuple[Intake, int, UUID]], works: dict[UUID, Work]
-) -> None:
-    """Fold the events (each with its identity and lead) into their leads; store both, and what was seen.
+def _take_in(connection: Connection, new: Sequence[Intake], found: Recognised) -> None:
+    """Fold the events into their leads; store both, what was seen, and which visitors became known.
 
     Of an erased lead nothing is stored but that it is.
     """
+    works = found.works
     by_lead: dict[UUID, list[Intake]] = {}
-    for intake, _, lead_id in taken:
+    for intake, lead_id in zip(new, found.leads, strict=True):
         by_lead.setdefault(lead_id, []).append(intake)
+    visits: dict[Stamp, list[LeadState]] = {}
+    for visitor, position in found.merged.items():
+        visits.setdefault(new[position].event.stamp, []).append(works[visitor].state)
     snapshots: list[tuple[Work, Snapshot]] = []
-    for lead_id, intakes in by_lead.items():
+    # Visitors first: what they did in this batch comes with them.
+    for lead_id, intakes in sorted(by_lead.items(), key=lambda item: item[0] not in found.merged):
         work = works[lead_id]
-        found = fold_all(work.state, (intake.event for intake in intakes))
+        taken = fold_all(work.state, (intake.event for intake in intakes), visits)
         if work.state.status != "erased":
-            snapshots += [(work, snapshot) for snapshot in found]
-        if found and work.state.status == "open":
-            work.latest = found[-1]
+            snapshots += [(work, snapshot) for snapshot in taken]
+        if taken and work.status == "open":
+            work.latest = taken[-1]
+    sources = {lead_id: intakes[0].event.source for lead_id, intakes in by_lead.items()}
     store.store_leads(
         connection,
         [
-            effects.lead_row(works[lead_id], intakes[0])
-            for lead_id, intakes in by_lead.items()
-            if works[lead_id].status_before != "erased"
+            effects.lead_row(work, sources.get(lead_id, ""))
+            for lead_id, work in works.items()
+            if work.status_before != "erased"
         ],
     )
-    store.clear_erased(connection, [lead for lead in by_lead if works[lead].erased_now])
+    if found.merged:
+        grouping_store.clear_merged(connection, found.merged)
+        grouping_store.inherit_drafts(connection, found.merged)
+    _forget_erased(connection, [work.lead_id for work in works.values() if work.erased_now])
     store.store_events(
         connection,
-        [(intake, identity) for intake, identity, lead in taken if works[lead].state.status != "erased"],
+        [
+            (intake, identity)
+            for intake, identity, lead in zip(new, found.identities, found.leads, strict=True)
+            if works[lead].state.status != "erased"
+        ],
     )
     _store_snapshots(connection, snapshots)
+
+
+def _forget_erased(connection: Connection, erased: Sequence[UUID]) -> None:
+    """Take from the rows what they still showed; the topic forgets the leads that became part of them too."""
+    if not erased:
+        return
+    merged = grouping_store.merged_from(connection, erased)
+    store.clear_erased(connection, [*erased, *merged])
+    grouping_store.forget(connection, [*erased, *merged])
+    outbox.add(connection, [effects.forgotten(lead_id) for lead_id, version in merged.items() if version])
 
 
 def _store_snapshots(connection: Connection, snapshots: Sequence[tuple[Work, Snapshot]]) -> None:

@@ -45,6 +45,7 @@ def read(record: Record) -> Intake:
         raise InvalidEvent("receivedat: missing; events enter through ingest, which sets it", "/receivedat")
     received_at = parse_time(valid["receivedat"])
     history = valid.get("declaredhistory") is True
+    found = tuple(identifiers(valid))
     return Intake(
         record=record,
         event=Event(
@@ -55,11 +56,12 @@ def read(record: Record) -> Intake:
             occurred_at=occurred_at,
             known_at=occurred_at if history else received_at,
             data=valid["data"],
+            anonymous=found[0].anonymous,
         ),
         received_at=received_at,
         history=history,
         key_hash=value_hash(event_key(valid)),
         body_hash=_body_hash(valid),
-        identifiers=tuple(identifiers(valid)),
+        identifiers=found,
         traceparent=valid.get("traceparent"),
     )

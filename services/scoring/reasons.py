@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from services.scoring.columns import Columns, is_missing, level_of
 from services.scoring.features import Features
-from services.scoring.state import Scalar
+from services.scoring.priority import Scalar
 
 TINY = 0.02  # log-odds; half a percentage point at most
 # Beyond, what counts is the silence since: soon when it speaks against the lead, late when it speaks for it.

@@ -5,13 +5,14 @@ thing becomes known, which is what a rep would have seen after a silence. Both d
 not on how they were batched: a worker that was killed and restarted keeps the same ones.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from services.scoring.features import Features, features
-from services.scoring.state import Event, LeadState, fold, is_outcome, moment
+from services.scoring.priority import Stamp
+from services.scoring.state import Event, LeadState, absorb, fold, is_outcome, moment
 
 Kind = Literal["end_of_day", "before_event", "refresh"]
 
@@ -31,10 +32,16 @@ def take(state: LeadState, as_of: datetime, kind: Kind) -> Snapshot:
     return Snapshot(kind, as_of, state.last_stamp[1], state.last_stamp[2], features(state, as_of))
 
 
-def fold_all(state: LeadState, events: Iterable[Event]) -> list[Snapshot]:
+def fold_all(
+    state: LeadState,
+    events: Iterable[Event],
+    absorbed: Mapping[Stamp, Sequence[LeadState]] | None = None,
+) -> list[Snapshot]:
     """Fold `events`, in the order they became known, into `state`; return the snapshots of the open lead.
 
-    The last one, when the lead is open at the end, is the one to score.
+    `absorbed`: the states of visitors, by the stamp of the event that told who they are. What they did is
+    part of the lead from that event on: no earlier snapshot knew of it. The last snapshot, when the lead is
+    open at the end, is the one to score.
     """
     taken: list[Snapshot] = []
     pending = False
@@ -49,6 +56,8 @@ def fold_all(state: LeadState, events: Iterable[Event]) -> list[Snapshot]:
             pending = False
         if started and next_day:
             taken.append(take(state, now, "before_event"))
+        for visitor in absorbed.get(event.stamp, ()) if absorbed else ():
+            absorb(state, visitor)
         fold(state, event)
         pending = state.status == "open" and not is_outcome(event)
     if pending:

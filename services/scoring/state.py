@@ -2,7 +2,8 @@
 
 The fold does not depend on the order of events: each value keeps the stamp (occurred_at, source, id) of the
 event that set it and the greatest stamp wins; activities are counted per day. So a late event, a merge or a
-replay gives the same state as if everything had come in order.
+replay gives the same state as if everything had come in order. Where several sources say something of a
+field, the latest word of each is kept, and which one holds follows from the priorities alone.
 """
 
 from collections.abc import Mapping
@@ -10,10 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 
+from services.scoring.priority import ANONYMOUS, LATEST, Entry, Priorities, Scalar, Stamp
 from shared.contracts.events import OUTCOMES
 
-Scalar = str | int | float | bool | None
-Stamp = tuple[int, str, str]
 Status = Literal["open", "won", "lost", "erased"]
 
 # Events that are something the lead or the company did. An own activity goes by the company's own name.
@@ -36,12 +36,15 @@ ACTIVITIES = {
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PROFILE = ("email", "phone", "name", "company")
-ATTRIBUTE, SUBJECT = "attribute.", "subject."
+ATTRIBUTE, SUBJECT, EXTERNAL_ID, CONSENT = "attribute.", "subject.", "external_id.", "consent."
+# The latest word counts, whoever says it: a consent withdrawn anywhere is withdrawn.
+SETTLED_BY_TIME = (SUBJECT, EXTERNAL_ID, CONSENT, "outcome")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event as the fold sees it. `known_at` is when Éclaireur could know of it."""
+    """An event as the fold sees it. `known_at` is when Éclaireur could know of it; `anonymous` says that
+    nothing in it identifies a person."""
 
     source: str
     id: str
@@ -50,6 +53,7 @@ class Event:
     occurred_at: datetime
     known_at: datetime
     data: Mapping[str, Any]
+    anonymous: bool = False
 
     @property
     def stamp(self) -> Stamp:
@@ -66,17 +70,28 @@ class Activity:
 
 @dataclass(slots=True)
 class LeadState:
-    """Registers: the profile, ``stage``, ``outcome``, ``attribute.<name>``, ``subject.<source>`` …"""
+    """Registers: the profile, ``stage``, ``outcome``, ``attribute.<name>``, ``subject.<source>`` …
 
-    registers: dict[str, tuple[Scalar, Stamp]] = field(default_factory=dict)
+    `said` holds, of a register that several sources set, the latest of each; `registers` the latest of all.
+    """
+
+    registers: dict[str, Entry] = field(default_factory=dict)
+    said: dict[str, dict[str, Entry]] = field(default_factory=dict)
     activities: dict[str, Activity] = field(default_factory=dict)
     first: int = 0
     last: int = 0
     known: int = 0
     last_stamp: Stamp = (0, "", "")
+    priorities: Priorities = field(default=LATEST, compare=False)
+
+    def entry(self, register: str) -> Entry | None:
+        """The value that holds, and its stamp."""
+        if register in self.said:
+            return self.priorities.choose(register, self.said[register])
+        return self.registers.get(register)
 
     def value(self, register: str) -> Scalar:
-        entry = self.registers.get(register)
+        entry = self.entry(register)
         return entry[0] if entry else None
 
     def attributes(self) -> dict[str, Scalar]:
@@ -89,8 +104,8 @@ class LeadState:
 
     def _named(self, prefix: str) -> dict[str, Scalar]:
         return {
-            register.removeprefix(prefix): value
-            for register, (value, _) in sorted(self.registers.items())
+            register.removeprefix(prefix): self.value(register)
+            for register in sorted(self.registers)
             if register.startswith(prefix)
         }
 
@@ -119,6 +134,21 @@ def _set(state: LeadState, register: str, value: Scalar, stamp: Stamp) -> None:
         state.registers[register] = (value, stamp)
 
 
+def _say(state: LeadState, register: str, value: Scalar, stamp: Stamp) -> None:
+    """As `_set`, and keep the latest word of each source once there are two."""
+    known = state.registers.get(register)
+    if known is None:
+        state.registers[register] = (value, stamp)
+        return
+    if known[1][1] != stamp[1] or register in state.said:
+        by_source = state.said.setdefault(register, {known[1][1]: known})
+        own = by_source.get(stamp[1])
+        if own is None or stamp > own[1]:
+            by_source[stamp[1]] = (value, stamp)
+    if stamp > known[1]:
+        state.registers[register] = (value, stamp)
+
+
 def _count(state: LeadState, name: str, event: Event) -> None:
     activity = state.activities.setdefault(name, Activity())
     day = event.occurred_at.astimezone(UTC).toordinal()
@@ -129,11 +159,11 @@ def _count(state: LeadState, name: str, event: Event) -> None:
 def _describe(state: LeadState, lead: Mapping[str, Any], stamp: Stamp) -> None:
     for name in PROFILE:
         if lead.get(name):
-            _set(state, name, lead[name], stamp)
+            _say(state, name, lead[name], stamp)
     for name, value in (lead.get("external_ids") or {}).items():
-        _set(state, f"external_id.{name}", value, stamp)
+        _set(state, f"{EXTERNAL_ID}{name}", value, stamp)
     for name, value in (lead.get("attributes") or {}).items():
-        _set(state, f"{ATTRIBUTE}{name}", value, stamp)
+        _say(state, f"{ATTRIBUTE}{name}", value, stamp)
 
 
 def is_outcome(event: Event) -> bool:
@@ -162,23 +192,48 @@ def fold(state: LeadState, event: Event) -> None:
     state.first = min(state.first or stamp[0], stamp[0])
     state.last = max(state.last, stamp[0])
     data = event.data
+    if event.anonymous:
+        stamp = (stamp[0], f"{stamp[1]}{ANONYMOUS}", stamp[2])
     _describe(state, data.get("lead") or {}, stamp)
     for name in ("owner", "source_channel", "amount", "language"):
         if data.get(name) is not None:
-            _set(state, name, data[name], stamp)
+            _say(state, name, data[name], stamp)
     if event.type == "crm.stage.changed":
-        _set(state, "stage", data.get("to"), stamp)
+        _say(state, "stage", data.get("to"), stamp)
     elif event.type == "crm.consent.changed":
-        _set(state, f"consent.{data.get('purpose')}", data.get("granted"), stamp)
+        _set(state, f"{CONSENT}{data.get('purpose')}", data.get("granted"), stamp)
     elif event.type == "crm.activity.logged":
         _count(state, data["activity"], event)
     elif event.type in ACTIVITIES:
         _count(state, ACTIVITIES[event.type], event)
 
 
+def absorb(state: LeadState, other: LeadState) -> None:
+    """Take all that `other` holds into `state`, in place: as if its events had been folded into `state`.
+
+    The two were folded from different events. An erased lead takes nothing in.
+    """
+    if state.status == "erased":
+        return
+    for register, latest in other.registers.items():
+        keep = _set if register.startswith(SETTLED_BY_TIME) else _say
+        for value, stamp in other.said.get(register, {"": latest}).values():
+            keep(state, register, value, stamp)
+    for name, activity in other.activities.items():
+        own = state.activities.setdefault(name, Activity())
+        for day, n in activity.days.items():
+            own.days[day] = own.days.get(day, 0) + n
+        own.last = max(own.last, activity.last)
+    state.first = min(state.first or other.first, other.first or state.first)
+    state.last = max(state.last, other.last)
+    state.known = max(state.known, other.known)
+    state.last_stamp = max(state.last_stamp, other.last_stamp)
+
+
 def _erase(state: LeadState) -> None:
     """Keep that the lead was erased, and when it was first, last and last known of."""
     state.registers = {"outcome": ("erased", (0, "", ""))}
+    state.said = {}
     state.activities = {}
     state.last_stamp = (0, "", "")
 
@@ -186,6 +241,7 @@ def _erase(state: LeadState) -> None:
 def to_json(state: LeadState) -> dict[str, Any]:
     return {
         "registers": state.registers,
+        **({"said": state.said} if state.said else {}),
         "activities": {
             name: {"days": {str(day): n for day, n in sorted(activity.days.items())}, "last": activity.last}
             for name, activity in state.activities.items()
@@ -197,12 +253,14 @@ def to_json(state: LeadState) -> dict[str, Any]:
     }
 
 
-def from_json(document: Mapping[str, Any]) -> LeadState:
+def _entries(document: Mapping[str, Any]) -> dict[str, Entry]:
+    return {name: (value, (stamp[0], stamp[1], stamp[2])) for name, (value, stamp) in document.items()}
+
+
+def from_json(document: Mapping[str, Any], priorities: Priorities = LATEST) -> LeadState:
     return LeadState(
-        registers={
-            name: (value, (stamp[0], stamp[1], stamp[2]))
-            for name, (value, stamp) in document["registers"].items()
-        },
+        registers=_entries(document["registers"]),
+        said={name: _entries(by_source) for name, by_source in document.get("said", {}).items()},
         activities={
             name: Activity({int(day): n for day, n in activity["days"].items()}, activity["last"])
             for name, activity in document["activities"].items()
@@ -211,4 +269,5 @@ def from_json(document: Mapping[str, Any]) -> LeadState:
         last=document["last"],
         known=document["known"],
         last_stamp=(document["last_stamp"][0], document["last_stamp"][1], document["last_stamp"][2]),
+        priorities=priorities,
     )

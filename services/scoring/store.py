@@ -89,6 +89,13 @@ def subject_sources(connection: Connection, leads: Sequence[UUID]) -> dict[UUID,
     return {row["lead_id"]: row["sources"] for row in rows}
 
 
+def visitors(connection: Connection, leads: Iterable[UUID]) -> set[UUID]:
+    """Those of `leads` that only a browser's id names."""
+    return {
+        row["lead_id"] for row in connection.execute(_QUERIES["visitors"], {"leads": list(leads)}).fetchall()
+    }
+
+
 def join_identities(connection: Connection, joined: Mapping[Identifier, UUID]) -> None:
     """Store them all, or none when another transaction just stored one of them: then read and join again."""
     rows = [_identity_row(identifier) | {"lead_id": lead} for identifier, lead in joined.items()]
@@ -97,21 +104,14 @@ def join_identities(connection: Connection, joined: Mapping[Identifier, UUID]) -
             raise Rollback
 
 
-def suspect_duplicates(connection: Connection, suspected: Iterable[tuple[UUID, UUID, str]]) -> None:
-    _run(
-        connection,
-        "suspect_duplicates",
-        [{"lead_id": first, "other_id": second, "kind": kind} for first, second, kind in suspected],
-    )
-
-
 def store_events(connection: Connection, rows: Iterable[tuple[Intake, int]]) -> None:
     """Store each event beside the identity it came by, in the partition of its month of receipt."""
     listed = list(rows)
     for month in sorted({intake.received_at.strftime("%Y-%m-01") for intake, _ in listed}):
         ensure_event_partition(connection, month)
     with connection.cursor().copy(
-        "COPY event (received_at, identity_id, source, id, type, occurred_at, known_at, data) FROM STDIN"
+        "COPY event (received_at, identity_id, source, id, subject, type, occurred_at, known_at, data)"
+        " FROM STDIN"
     ) as copy:
         for intake, identity_id in listed:
             event = intake.event
@@ -121,6 +121,7 @@ def store_events(connection: Connection, rows: Iterable[tuple[Intake, int]]) -> 
                     identity_id,
                     event.source,
                     event.id,
+                    event.subject,
                     event.type,
                     event.occurred_at,
                     event.known_at,
@@ -143,8 +144,16 @@ def ensure_event_partition(connection: Connection, month: str) -> None:
         )
 
 
-def lock_leads(connection: Connection, leads: Iterable[UUID]) -> dict[UUID, Row]:
-    rows = connection.execute(_QUERIES["lock_leads"], {"leads": list(leads)}).fetchall()
+def snapshot_now(connection: Connection) -> str:
+    """What is committed by now, for `lock_leads`."""
+    row = connection.execute(_QUERIES["snapshot_now"]).fetchone()
+    assert row is not None  # noqa: S101 - one row, always
+    return str(row["seen"])
+
+
+def lock_leads(connection: Connection, leads: Iterable[UUID], *, seen: str | None = None) -> dict[UUID, Row]:
+    """`regrouped` in a row: another transaction changed its identities after `seen`."""
+    rows = connection.execute(_QUERIES["lock_leads"], {"leads": list(leads), "seen": seen}).fetchall()
     return {row["lead_id"]: row for row in rows}
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from services.scoring.actions import next_action
+from services.scoring.priority import ANONYMOUS, LATEST, Entry, Priorities
 from services.scoring.reasons import OTHER, Reason
-from services.scoring.state import from_json
-from services.scoring.wording import action_in_words, in_words
+from services.scoring.state import ATTRIBUTE, LeadState, from_json, moment
+from services.scoring.wording import action_in_words, evidence_in_words, in_words
+from shared.contracts.identifiers import identifiers, value_hash
 
 Row = Mapping[str, Any]
 TREND_STEP = 0.02
@@ -49,9 +52,11 @@ def lead_row(row: Row, language: str, *, model_published: bool, most_reasons: in
     }
 
 
-def lead_page(row: Row, language: str, *, model_published: bool) -> dict[str, Any]:
+def lead_page(
+    row: Row, language: str, *, model_published: bool, priorities: Priorities = LATEST
+) -> dict[str, Any]:
     """One lead with all that is known of it, but its events."""
-    state = from_json(row["state"])
+    state = from_json(row["state"], priorities)
     score = None
     if row["probability"] is not None:
         score = {
@@ -67,6 +72,7 @@ def lead_page(row: Row, language: str, *, model_published: bool) -> dict[str, An
         "phone": row["phone"],
         "created_at": row["created_at"],
         "attributes": state.attributes(),
+        "fields": fields(state),
         "external_ids": [
             {"source": source, "subject": subject} for source, subject in state.subjects().items()
         ],
@@ -77,6 +83,76 @@ def lead_page(row: Row, language: str, *, model_published: bool) -> dict[str, An
 def reasons_in_words(reasons: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:
     """Stored reasons, each with its text."""
     return [_reason(reason, language) for reason in reasons]
+
+
+SHOWN = ("name", "company", "email", "phone", "owner", "stage", "amount", "source_channel", "language")
+COMPARED = ("name", "company", "email", "phone", "account", "owner", "source", "status")
+
+
+def fields(state: LeadState) -> list[dict[str, Any]]:
+    """Each field with the source whose value holds, when it said so, and what other sources say."""
+    names = [n for n in SHOWN if n in state.registers]
+    names += [n for n in sorted(state.registers) if n.startswith(ATTRIBUTE)]
+    found = []
+    for name in names:
+        held = state.entry(name)
+        said = state.said.get(name, {})
+        others = sorted((e for e in said.values() if e is not held), key=lambda e: e[1], reverse=True)
+        found.append({"field": name, **_told(held), "others": [_told(entry) for entry in others]})
+    return found
+
+
+def _told(entry: Entry | None) -> dict[str, Any]:
+    assert entry is not None  # noqa: S101 - a register that is there has an entry
+    value, (at, source, _) = entry
+    return {
+        "value": value,
+        "source": source.removesuffix(ANONYMOUS),
+        "anonymous": source.endswith(ANONYMOUS),
+        "said_at": moment(at),
+    }
+
+
+def identities(rows: Sequence[Row], said: Sequence[Row]) -> list[dict[str, Any]]:
+    """What names a lead, with the value where an event still tells it: only its hash is kept."""
+    values = {
+        (i.source, i.kind, value_hash(i.value)): i.value
+        for one in said
+        for i in identifiers(
+            {"source": one["source"], "subject": one["subject"], "data": {"lead": one["lead"]}}
+        )
+    }
+    return [
+        {
+            **{name: row[name] for name in ("identity_id", "source", "kind", "events")},
+            "value": values.get((row["source"], row["kind"], row["value_hash"])),
+        }
+        for row in rows
+    ]
+
+
+def duplicate(row: Row, leads: Mapping[UUID, Row], language: str) -> dict[str, Any]:
+    """A pair side by side: what speaks for it, and where the two differ."""
+    pair = [leads[row[name]] for name in ("lead_id", "other_id") if row[name] in leads]
+    shown = [
+        {
+            **{
+                name: lead[name] for name in ("lead_id", *COMPARED, "created_at", "last_activity_at", "grade")
+            },
+            "attributes": from_json(lead["state"]).attributes(),
+        }
+        for lead in pair
+    ]
+    kept = ("duplicate_id", "score", "status", "noticed_at", "decided_name", "decided_at", "regrouping_id")
+    return {
+        **{name: row[name] for name in kept},
+        "why": [
+            {"code": code, "params": params, "text": evidence_in_words(code, params, language)}
+            for code, params in row["why"].items()
+        ],
+        "leads": shown,
+        "differs": [name for name in COMPARED if len({str(lead[name]) for lead in shown}) > 1],
+    }
 
 
 def _reason(reason: Mapping[str, Any], language: str) -> dict[str, Any]:

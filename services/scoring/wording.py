@@ -5,6 +5,7 @@ A phrase is a text, or one text per plural form: `zero` when given, else `one` a
 """
 
 import math
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ def in_words(reason: Reason, language: str) -> str:
 def action_in_words(action: Action, language: str) -> str:
     """What to do, as a person would say it."""
     return str(phrases(language)["actions"][action])
+
+
+def evidence_in_words(code: str, params: Mapping[str, Any], language: str) -> str:
+    """What speaks for two leads being one."""
+    return _filled(phrases(language)["duplicates"][code], dict(params), language)
 
 
 @cache

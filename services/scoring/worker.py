@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from services.scoring import handlers, store, trainings
+from services.scoring import comparing, handlers, settling, store, trainings
 from services.scoring.quality.background import PAUSE_S, Watch
 from services.scoring.registry import Registry
 from services.scoring.settings import ScoringSettings
@@ -25,6 +25,7 @@ from shared.worker import stop_on_signals
 log = structlog.get_logger()
 
 REFRESH_BATCH = 500
+COMPARE_BATCH = 200
 
 
 def main() -> None:
@@ -39,14 +40,14 @@ def run(settings: ScoringSettings, stop: threading.Event) -> None:
     with contextlib.ExitStack() as stack:
         publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
         stack.callback(publisher.close)
-        # One connection each for the batch, the relay, the refresh, the training and the figures of data
-        # quality, and one to spare.
-        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=6))
+        # One connection each for the batch, the relay and the four beside them, and one to spare.
+        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=7))
         outbox_relay = relay(pool, publisher)
         refresh = Repeated("refresh", lambda: refresh_stale(pool, registry, settings), idle_s=1.0)
         training = Repeated("training", lambda: trainings.run_next(pool, stop), idle_s=0.5)
         quality = Repeated("quality", Watch(pool).once, idle_s=PAUSE_S)
-        for thread in (outbox_relay, refresh, training, quality):
+        compare = Repeated("compare", lambda: compare_leads(pool), idle_s=2.0)
+        for thread in (outbox_relay, refresh, training, quality, compare):
             thread.start()
             stack.callback(thread.stop)
         stack.callback(stop.set)  # first of all: a training under way ends by it
@@ -73,6 +74,8 @@ def refresh_stale(pool: Pool, registry: Registry, settings: ScoringSettings) -> 
     """Score one batch of stale leads again; True when there may be more."""
     now = datetime.now(UTC)
     with pool.connection() as connection, connection.transaction():
+        settled = settling.settle(connection, limit=REFRESH_BATCH)
+    with pool.connection() as connection, connection.transaction():
         scored = handlers.refresh(
             connection,
             registry,
@@ -83,7 +86,16 @@ def refresh_stale(pool: Pool, registry: Registry, settings: ScoringSettings) -> 
         )
     if scored:
         log.info("scores_refreshed", leads=scored)
-    return scored == REFRESH_BATCH
+    return REFRESH_BATCH in (scored, settled)
+
+
+def compare_leads(pool: Pool) -> bool:
+    """Look for duplicates of one batch of leads that changed; True when there may be more."""
+    with pool.connection() as connection, connection.transaction():
+        compared = comparing.compare(connection, limit=COMPARE_BATCH)
+    if compared:
+        log.info("leads_compared", leads=compared)
+    return compared == COMPARE_BATCH
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ def read_score(raw: bytes | None) -> NewDelivery:
     if version > MAX_SCORE_VERSION:
         raise InvalidEvent("score_version: does not fit 64 bits", "/score_version")
     data = {name: score[name] for name in _SCORE_FIELDS}
+    if score["status"] == "merged":
+        data["merged_into"] = score.get("merged_into")
     return NewDelivery(
         kind="score",
         dedupe_key=f"{score['lead_id']}:{version}",

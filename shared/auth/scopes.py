@@ -14,6 +14,8 @@ SCOPES: Final[dict[str, str]] = {
     "sources:write": "define sources, and make and revoke their secrets",
     "status:read": "read the state of the services",
     "leads:read": "read the queue, leads, timelines and scores",
+    "leads:merge": "decide which leads are one, as a named person",
+    "priorities:write": "say which source is believed where sources disagree, as a named person",
     "score:run": "score a lead given in the call",
     "models:read": "read models and their cards",
     "models:write": "train and promote models",
@@ -28,7 +30,7 @@ SCOPES: Final[dict[str, str]] = {
     "deliveries:read": "follow deliveries, and read what was written back",
 }
 
-_REP = frozenset({"leads:read", "status:read", "models:read", "thresholds:read"}) | {
+_REP = frozenset({"leads:read", "leads:merge", "status:read", "models:read", "thresholds:read"}) | {
     "drafts:read",
     "drafts:decide",
     "knowledge:read",
@@ -38,7 +40,14 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "admin": frozenset(SCOPES),
     "marketing": _REP
     | {"score:run", "models:write", "thresholds:write", "knowledge:write", "rejected:read"}
-    | {"rejected:write", "deliveries:read", "dry-runs:run", "quality:read", "owners:write"}
+    | {
+        "rejected:write",
+        "deliveries:read",
+        "dry-runs:run",
+        "quality:read",
+        "owners:write",
+        "priorities:write",
+    }
     | {"imports:read", "imports:write", "events:history"},
     "rep": _REP,
     "integrator": frozenset(

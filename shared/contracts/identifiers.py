@@ -11,6 +11,8 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
 MAX_EXTERNAL_ID_CHARS: Final = 512
+ANONYMOUS_SYSTEM: Final = "anonymous"
+"""External ids of a system whose name ends so are a visitor's: `anonymous`, `segment_anonymous`."""
 Kind = Literal["subject", "external_id", "email", "phone"]
 
 # A lead comes back many times within a batch; checking an address or a number takes 20 to 30 µs.
@@ -24,6 +26,11 @@ class Identifier:
     source: str
     kind: Kind
     value: str
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether it names a browser rather than a person."""
+        return self.kind == "external_id" and self.source.endswith(ANONYMOUS_SYSTEM)
 
 
 @lru_cache(_REMEMBERED)
@@ -61,21 +68,36 @@ def value_hash(text: str) -> bytes:
 def identifiers(event: Mapping[str, Any], default_region: str = "FR") -> list[Identifier]:
     """Every usable identifier of an event that has its schema's types, the strongest first.
 
-    Subject, external ids by system name, e-mail, phone. What does not normalise is left out.
+    Subject, external ids by system name, e-mail, phone, and last what names only a browser. An id in the
+    event's own source is another subject there: so a source says that two of its records are one. What does
+    not normalise is left out.
     """
     return list(iter_identifiers(event, default_region))
 
 
 def iter_identifiers(event: Mapping[str, Any], default_region: str = "FR") -> Iterator[Identifier]:
     """As `identifiers`, one by one: the first costs nothing when there is a subject."""
+    source = event["source"]
+    subject = None
     if (given := event.get("subject")) and (subject := normalise_external_id(given)):
-        yield Identifier(event["source"], "subject", subject)
+        yield Identifier(source, "subject", subject)
     lead = event["data"].get("lead") or {}
+    visitors = []
     systems = lead.get("external_ids")
     for system, value in sorted(systems.items()) if systems else ():
-        if value is not None and (external_id := normalise_external_id(value)):
-            yield Identifier(system, "external_id", external_id)
+        if value is None or not (external_id := normalise_external_id(value)):
+            continue
+        if system == source:
+            if external_id != subject:
+                yield Identifier(source, "subject", external_id)
+            continue
+        found = Identifier(system, "external_id", external_id)
+        if found.anonymous:
+            visitors.append(found)
+        else:
+            yield found
     if (text := lead.get("email")) and (email := normalise_email(text)):
         yield Identifier("", "email", email)
     if (text := lead.get("phone")) and (phone := normalise_phone(text, default_region)):
         yield Identifier("", "phone", phone)
+    yield from visitors

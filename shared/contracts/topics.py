@@ -67,7 +67,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         LEAD_SCORED,
         {**_COMMON, "cleanup.policy": "compact", "max.message.bytes": str(_RECORD_BYTES)},
         "lead_id",
-        "the lead's last score, without personal data; an empty value when the lead was erased",
+        "the lead's last score, without personal data, or the lead it is part of; empty when it was erased",
         "lead.scored",
     ),
     _topic(

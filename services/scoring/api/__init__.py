@@ -2,14 +2,16 @@
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.scoring.api import dry_runs, leads, learning, quality, status
+from services.scoring.api import dry_runs, duplicates, leads, learning, priorities, quality, status
 from shared.kafka.admin import LogEnds
 from shared.postgres import Pool
 
 
-def create_blueprint(pool: Pool, log_ends: LogEnds, topic_prefix: str) -> APIBlueprint:
+def create_blueprint(pool: Pool, log_ends: LogEnds, topic_prefix: str, *, demo: bool) -> APIBlueprint:
     api = APIBlueprint("scoring", __name__, url_prefix="/v1")
     leads.register(api, pool)
+    duplicates.register(api, pool, demo=demo)
+    priorities.register(api, pool)
     learning.register(api, pool)
     quality.register(api, pool)
     dry_runs.register(api, pool)

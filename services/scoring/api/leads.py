@@ -8,7 +8,7 @@ from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
-from services.scoring import model_store, store, views
+from services.scoring import grouping_store, model_store, store, views
 from services.scoring.wording import LANGUAGES
 from shared.contracts.identifiers import normalise_external_id
 from shared.http import Problem, answer, cursor_values, requires
@@ -87,9 +87,9 @@ def register(api: APIBlueprint, pool: Pool) -> None:
         """The lead's events, the latest first."""
         occurred_at, source, event_id = cursor_values(query.cursor, datetime.fromisoformat, str, str)
         with pool.connection() as connection:
-            known_lead(connection, path.lead_id)
+            lead_id = known_lead(connection, path.lead_id)["lead_id"]
             rows = store.timeline(
-                connection, path.lead_id, before=(occurred_at, source, event_id), limit=query.limit + 1
+                connection, lead_id, before=(occurred_at, source, event_id), limit=query.limit + 1
             )
         shown, cursor = page(rows, query.limit, lambda row: [row["occurred_at"], row["source"], row["id"]])
         return answer({"events": shown, "next_cursor": cursor})
@@ -100,8 +100,8 @@ def register(api: APIBlueprint, pool: Pool) -> None:
         """The lead's scores, the latest first."""
         (version,) = cursor_values(query.cursor, int)
         with pool.connection() as connection:
-            known_lead(connection, path.lead_id)
-            rows = store.scores(connection, path.lead_id, before=version, limit=query.limit + 1)
+            lead_id = known_lead(connection, path.lead_id)["lead_id"]
+            rows = store.scores(connection, lead_id, before=version, limit=query.limit + 1)
         shown, cursor = page(rows, query.limit, lambda row: [row["score_version"]])
         return answer({"scores": shown, "next_cursor": cursor})
 
@@ -112,14 +112,32 @@ def language() -> str:
 
 
 def known_lead(connection: Connection, lead_id: UUID) -> dict[str, Any]:
-    """The lead's row; a 404 for one that is not known or was erased."""
+    """The lead's row, of one that was merged its survivor's; a 404 for one not known or erased."""
     row = store.lead(connection, lead_id)
+    if row is not None and row["status"] == "merged":
+        row = store.lead(connection, grouping_store.survivors(connection, [lead_id])[lead_id])
     if row is None or row["status"] == "erased":
         raise Problem(404, "No such lead")
     return row
 
 
-def lead_page(connection: Connection, lead_id: UUID) -> dict[str, Any]:
-    row = known_lead(connection, lead_id)
+def lead_page(connection: Connection, asked: UUID) -> dict[str, Any]:
+    row = known_lead(connection, asked)
+    lead_id = row["lead_id"]
     published = model_store.published_version(connection) is not None
-    return views.lead_page(row, language(), model_published=published)
+    priorities = grouping_store.priorities(connection)
+    merged = sorted(grouping_store.merged_from(connection, [lead_id]))
+    account = row["account"]
+    return {
+        **views.lead_page(row, language(), model_published=published, priorities=priorities),
+        # Asked for by the id of a lead that is part of this one now.
+        **({"asked_lead_id": asked} if asked != lead_id else {}),
+        "merged_from": merged,
+        "regroupings": grouping_store.regroupings(connection, lead_id, merged),
+        "identities": views.identities(
+            grouping_store.identities_of(connection, lead_id),
+            grouping_store.identifying_data(connection, lead_id),
+        ),
+        "account": account
+        and {"key": account, "others": grouping_store.of_account(connection, account, lead_id)},
+    }

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from services.scoring.columns import Column, Columns, is_missing, level_of
 from services.scoring.features import Features
-from services.scoring.state import Scalar
+from services.scoring.priority import Scalar
 
 MIN_ROWS = 5  # a level or a column seen on fewer leads says nothing, and could name somebody
 MAX_LEVELS = 60

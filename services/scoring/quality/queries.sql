@@ -168,7 +168,7 @@ GROUP BY c.field_id, c.other_field_id
 
 -- name: duplicates
 SELECT l.source, d.kind, count(*) AS pairs, min(d.noticed_at) AS since
-FROM suspected_duplicate d JOIN lead l USING (lead_id) GROUP BY l.source, d.kind
+FROM suspected_duplicate d JOIN lead l USING (lead_id) WHERE d.status = 'waiting' GROUP BY l.source, d.kind
 
 -- name: store_report
 INSERT INTO quality_report (as_of, report) VALUES (%(as_of)s, %(report)s)

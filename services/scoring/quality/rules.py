@@ -15,7 +15,8 @@ from typing import Any
 from stdnum.eu import vat
 from stdnum.fr import siren, siret
 
-from services.scoring.state import ATTRIBUTE, PROFILE, Scalar
+from services.scoring.priority import Scalar
+from services.scoring.state import ATTRIBUTE, PROFILE
 from shared.contracts.events import OUTCOMES
 from shared.contracts.identifiers import normalise_email, normalise_phone
 from shared.tabular import EMPTY_MARKERS, parse_scalar

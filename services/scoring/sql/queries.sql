@@ -27,14 +27,21 @@ FROM jsonb_to_recordset(%(rows)s) AS r (source text, kind text, value_hash text,
 ORDER BY decode(r.value_hash, 'hex'), r.kind, r.source
 ON CONFLICT DO NOTHING
 
--- name: suspect_duplicates
-INSERT INTO suspected_duplicate (lead_id, other_id, kind)
-SELECT r.lead_id, r.other_id, r.kind
-FROM jsonb_to_recordset(%(rows)s) AS r (lead_id uuid, other_id uuid, kind text)
-ON CONFLICT DO NOTHING
+-- name: visitors
+-- Leads that nothing names but a browser's id. An erased one stays as it is.
+SELECT i.lead_id FROM identity i LEFT JOIN lead l USING (lead_id)
+WHERE i.lead_id = ANY(%(leads)s)
+GROUP BY i.lead_id
+HAVING bool_and(i.kind = 'external_id' AND i.source LIKE '%%anonymous' AND l.status IS DISTINCT FROM 'erased')
+
+-- name: snapshot_now
+SELECT pg_current_snapshot()::text AS seen
 
 -- name: lock_leads
-SELECT lead_id, state, score_version FROM lead WHERE lead_id = ANY(%(leads)s) ORDER BY lead_id FOR UPDATE
+SELECT lead_id, state, status, score_version, merged_into, source,
+       COALESCE(NOT pg_visible_in_snapshot(regrouped, %(seen)s::text::pg_snapshot)
+                AND regrouped IS DISTINCT FROM pg_current_xact_id_if_assigned(), false) AS regrouped
+FROM lead WHERE lead_id = ANY(%(leads)s) ORDER BY lead_id FOR UPDATE
 
 -- name: take_stale_leads
 -- Open leads that another model or other thresholds scored, or that were not looked at for a while.
@@ -47,7 +54,7 @@ WITH stale AS (
     UNION
     (SELECT lead_id FROM lead WHERE status = 'open' AND scored_with > %(scored_with)s LIMIT %(limit)s)
 )
-SELECT lead_id, state, score_version
+SELECT lead_id, state, status, score_version, merged_into
 FROM lead JOIN stale USING (lead_id)
 -- Said again for a lead that another worker scored in the meantime.
 WHERE status = 'open' AND (COALESCE(as_of, '-infinity') < %(before)s OR scored_with <> %(scored_with)s)
@@ -55,17 +62,20 @@ ORDER BY lead_id LIMIT %(limit)s
 FOR UPDATE OF lead SKIP LOCKED
 
 -- name: store_leads
-INSERT INTO lead (lead_id, state, status, name, company, email, phone, owner, source, created_at, last_activity_at,
-                  closed_at, message_waiting)
-SELECT r.lead_id, r.state, r.status, r.name, r.company, r.email, r.phone, r.owner, r.source, r.created_at,
-       r.last_activity_at, r.closed_at, r.message_waiting
+INSERT INTO lead (lead_id, state, status, merged_into, name, company, email, phone, owner, account, settled_with,
+                  source, created_at, last_activity_at, closed_at, message_waiting)
+SELECT r.lead_id, r.state, r.status, r.merged_into, r.name, r.company, r.email, r.phone, r.owner, r.account,
+       r.settled_with, r.source, r.created_at, r.last_activity_at, r.closed_at, r.message_waiting
 FROM jsonb_to_recordset(%(rows)s) AS r (
-    lead_id uuid, state jsonb, status text, name text, company text, email text, phone text, owner text,
-    source text, created_at timestamptz, last_activity_at timestamptz, closed_at timestamptz,
-    message_waiting boolean)
+    lead_id uuid, state jsonb, status text, merged_into uuid, name text, company text, email text, phone text,
+    owner text, account text, settled_with int, source text, created_at timestamptz, last_activity_at timestamptz,
+    closed_at timestamptz, message_waiting boolean)
 ON CONFLICT (lead_id) DO UPDATE SET
-    state = EXCLUDED.state, status = EXCLUDED.status, name = EXCLUDED.name, company = EXCLUDED.company,
-    email = EXCLUDED.email, phone = EXCLUDED.phone, owner = EXCLUDED.owner, created_at = EXCLUDED.created_at,
+    compare = lead.compare OR (lead.name, lead.company, lead.email, lead.account)
+              IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.company, EXCLUDED.email, EXCLUDED.account),
+    state = EXCLUDED.state, status = EXCLUDED.status, merged_into = EXCLUDED.merged_into, name = EXCLUDED.name,
+    company = EXCLUDED.company, email = EXCLUDED.email, phone = EXCLUDED.phone, owner = EXCLUDED.owner,
+    account = EXCLUDED.account, settled_with = EXCLUDED.settled_with, created_at = EXCLUDED.created_at,
     last_activity_at = EXCLUDED.last_activity_at, closed_at = EXCLUDED.closed_at, message_waiting = EXCLUDED.message_waiting
 
 -- name: store_snapshots
@@ -135,7 +145,7 @@ SELECT COALESCE(grade, 'unscored') AS grade, count(*) AS leads FROM lead WHERE s
 -- name: lead
 SELECT lead_id, state, name, company, email, phone, status, source, owner, created_at, last_activity_at,
        message_waiting, draft_id, draft_status, score_version, as_of, model_version, probability, previous,
-       log_odds, base_log_odds, grade, reasons
+       log_odds, base_log_odds, grade, reasons, account, merged_into
 FROM lead WHERE lead_id = %(lead_id)s
 
 -- name: lead_of_identity
@@ -164,7 +174,7 @@ SELECT open.n AS open, open.n + closed.n AS total, closed.won, closed.lost
 FROM (SELECT count(*) AS n FROM lead WHERE status = 'open') AS open,
      (SELECT count(*) AS n, count(*) FILTER (WHERE status = 'won') AS won,
              count(*) FILTER (WHERE status = 'lost') AS lost
-      FROM lead WHERE status <> 'open') AS closed
+      FROM lead WHERE status <> 'open' AND status <> 'merged') AS closed
 
 -- name: stored_offsets
 SELECT partition, next_offset FROM offsets WHERE topic = %(topic)s

@@ -57,3 +57,42 @@ def test_identifiers_of_two_known_leads_are_noted_not_merged() -> None:
     assert found.leads == [one]
     assert found.suspected == {(one, other, "email")}
     assert found.joined == {}
+
+
+def browser(value: str) -> Identifier:
+    return Identifier("anonymous", "external_id", value)
+
+
+def test_a_visitor_becomes_part_of_the_lead_an_event_names() -> None:
+    known = UUID(int=700)
+    found = resolve(
+        [(browser("b"),), (email("a@example.fr"), browser("b")), (browser("b"),)],
+        {email("a@example.fr"): known},
+        {},
+        new_lead,
+    )
+    visitor = found.leads[0]
+    assert found.leads[1:] == [known, known]
+    assert found.merged == {visitor: 1}
+    assert found.joined == {browser("b"): visitor}
+    assert found.suspected == set()
+
+
+def test_a_visitor_who_says_who_he_is_keeps_his_lead() -> None:
+    found = resolve([(browser("b"),), (email("a@example.fr"), browser("b"))], {}, {}, new_lead)
+    assert found.leads[0] == found.leads[1]
+    assert found.merged == {}
+
+
+def test_a_browser_of_two_people_is_noted() -> None:
+    one, other = (email("a@example.fr"), browser("b")), (email("b@example.fr"), browser("b"))
+    found = resolve([one, other], {}, {}, new_lead)
+    assert found.leads[0] != found.leads[1]
+    assert {kind for _, _, kind in found.suspected} == {"anonymous"}
+
+
+def test_a_source_may_say_that_two_of_its_records_are_one() -> None:
+    known = UUID(int=800)
+    found = resolve([(subject("2"), subject("1"))], {subject("1"): known}, {known: ["crm"]}, new_lead)
+    assert found.leads == [known]
+    assert found.joined == {subject("2"): known}
