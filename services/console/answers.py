@@ -67,12 +67,85 @@ class ExternalId(Answer):
     subject: str
 
 
+class Word(Answer):
+    """What a source says of a field."""
+
+    value: Any = None
+    source: str = ""
+    anonymous: bool = False
+    said_at: datetime
+
+
+class FieldWords(Word):
+    field: str
+    others: list[Word] = []
+
+
+class Identity(Answer):
+    identity_id: int
+    source: str
+    kind: str
+    events: int = 0
+    value: str | None = None
+
+
+class Regrouping(Answer):
+    regrouping_id: str
+    kind: str
+    rule: str | None = None
+    decided_name: str | None = None
+    decided_at: datetime
+    undone_at: datetime | None = None
+
+
 class Lead(LeadRow):
     phone: str | None = None
+    fields: list[FieldWords] = []
+    identities: list[Identity] = []
+    merged_from: list[str] = []
+    regroupings: list[Regrouping] = []
     attributes: dict[str, Any] = {}
     external_ids: list[ExternalId] = []
     score: Score | None = None
     created_at: datetime | None = None
+
+
+class Evidence(Answer):
+    code: str
+    text: str = ""
+
+
+class Suspect(LeadRow):
+    phone: str | None = None
+    attributes: dict[str, Any] = {}
+    created_at: datetime | None = None
+
+
+class Duplicate(Answer):
+    """Two leads that may be one; `differs` names the fields in which they do."""
+
+    duplicate_id: str
+    score: float = 0
+    why: list[Evidence] = []
+    leads: tuple[Suspect, Suspect]
+    differs: list[str] = []
+
+    @property
+    def attribute_names(self) -> list[str]:
+        return sorted(self.leads[0].attributes.keys() | self.leads[1].attributes.keys())
+
+
+class Duplicates(Answer):
+    duplicates: list[Duplicate]
+    next_cursor: str | None = None
+    waiting: int = 0
+
+
+class Done(Answer):
+    """What a decision on who is who answers."""
+
+    regrouping_id: str | None = None
+    new_lead_id: str | None = None
 
 
 class QueueModel(Answer):

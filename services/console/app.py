@@ -36,6 +36,7 @@ from services.console.views import (
     data,
     deliveries,
     drafts,
+    duplicates,
     imports,
     leads,
     model,
@@ -100,7 +101,19 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
     _guard_headers(app, https=settings.console_secure_cookies)
     _words(app, settings)
     error_pages(app)
-    for pages in (sign_in, today, leads, drafts, data, quality, sources, deliveries, imports, model):
+    for pages in (
+        sign_in,
+        today,
+        leads,
+        drafts,
+        data,
+        quality,
+        sources,
+        deliveries,
+        imports,
+        duplicates,
+        model,
+    ):
         app.register_blueprint(pages.pages)
     sign_in.limit_attempts(app)
     _operations(app)
@@ -149,6 +162,8 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         lead_title=wording.lead_title,
         lead_status=wording.lead_status,
         source_name=wording.source_name,
+        identity_kind=wording.identity_kind,
+        field_label=wording.field_label,
         shortened=wording.shortened,
         draft_status=wording.draft_status,
         card_field=wording.card_field,

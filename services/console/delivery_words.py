@@ -94,6 +94,8 @@ def _unscored(why_not: str | None) -> str:
             return gettext("Not scored: the lead is closed")
         case "erased":
             return gettext("Not scored: the lead was erased")
+        case "merged":
+            return gettext("Not scored by itself: the visitor became part of a known lead")
         case _:
             return gettext("Not scored")
 

@@ -10,8 +10,10 @@ from pydantic import ValidationError
 
 from services.console.answers import (
     Answer,
+    Done,
     Draft,
     Drafts,
+    Duplicates,
     Import,
     Imports,
     Lead,
@@ -186,6 +188,23 @@ class Scoring:
         return self.service.get(
             Timeline, f"/v1/leads/{_segment(lead_id)}/timeline", limit=limit, cursor=cursor
         )
+
+    def duplicates(self, *, limit: int, cursor: str | None = None) -> Duplicates:
+        return self.service.get(Duplicates, "/v1/duplicates", limit=limit, cursor=cursor)
+
+    def merge_duplicate(self, duplicate_id: str, survivor_id: str) -> Done:
+        path = f"/v1/duplicates/{_segment(duplicate_id)}/merge"
+        return self.service.post(Done, path, {"survivor_id": survivor_id})
+
+    def settle_duplicate(self, duplicate_id: str, decision: str) -> Done:
+        """`decision`: dismiss or reopen."""
+        return self.service.post(Done, f"/v1/duplicates/{_segment(duplicate_id)}/{decision}", {})
+
+    def split(self, lead_id: str, identities: list[int]) -> Done:
+        return self.service.post(Done, f"/v1/leads/{_segment(lead_id)}/split", {"identity_ids": identities})
+
+    def undo_regrouping(self, regrouping_id: str) -> Done:
+        return self.service.post(Done, f"/v1/regroupings/{_segment(regrouping_id)}/undo", {})
 
     def models(self) -> Models:
         return self.service.get(Models, "/v1/models")

@@ -8,7 +8,7 @@ from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, format_percent
 from flask_babel import get_locale, get_timezone
 
-from services.console.answers import LeadRow, SourceRow
+from services.console.answers import Identity, LeadRow, SourceRow
 from services.console.catalogue import gettext, ngettext
 
 MAX_IDENTIFIER: Final = 20
@@ -118,6 +118,46 @@ def source_name(source: str) -> str:
             return gettext("webhook")
         case _:
             return source
+
+
+def field_label(name: str) -> str:
+    """A field of a lead; the company's own go by their own names."""
+    match name:
+        case "name":
+            return gettext("Name")
+        case "company":
+            return gettext("Company")
+        case "email":
+            return gettext("E-mail")
+        case "phone":
+            return gettext("Phone")
+        case "owner":
+            return gettext("Followed by")
+        case "source":
+            return gettext("Source")
+        case "stage":
+            return gettext("Stage")
+        case "amount":
+            return gettext("Amount")
+        case "language":
+            return gettext("Language")
+        case _:
+            return name.removeprefix("attribute.")
+
+
+def identity_kind(identity: Identity) -> str:
+    """What kind of name it is, and whose."""
+    match identity.kind:
+        case "subject":
+            return gettext("record of %(source)s", source=source_name(identity.source))
+        case "email":
+            return gettext("e-mail address")
+        case "phone":
+            return gettext("phone number")
+        case _ if identity.source.endswith("anonymous"):
+            return gettext("browser")
+        case _:
+            return gettext("id in %(source)s", source=source_name(identity.source))
 
 
 def shortened(identifier: str) -> str:

@@ -32,6 +32,7 @@ def _pages() -> tuple[DataPage, ...]:
         DataPage("sources.page", gettext("Sources"), "sources:read"),
         DataPage("deliveries.listing", gettext("Deliveries"), "rejected:read"),
         DataPage("imports.page", gettext("Imports"), "imports:read"),
+        DataPage("duplicates.page", gettext("Duplicates"), "leads:read"),
     )
 
 

@@ -90,4 +90,8 @@ def gather(lead_id: str, *, cursor: str | None = None) -> Detail:
 def _draft_of(lead: Lead) -> Draft | None:
     """The draft that waits for a person, else the last one."""
     drafts = sessions.responder().drafts(lead_id=lead.lead_id, limit=10)
-    return next((draft for draft in drafts if draft.undecided), drafts[0] if drafts else None)
+    found = next((draft for draft in drafts if draft.undecided), drafts[0] if drafts else None)
+    if lead.merged_from and lead.draft and (found is None or lead.draft.draft_id != found.draft_id):
+        # Written for a record that is part of this lead now; the responder knows it under its own id.
+        return sessions.responder().draft(lead.draft.draft_id)
+    return found

@@ -72,6 +72,10 @@ class FakeServices:
         ]
         self.quality: dict[str, Any] = {}
         self.owners: list[dict[str, Any]] = []
+        self.duplicates = [
+            {"duplicate_id": lead_id(900 + n), "pair": pair, "status": "waiting"}
+            for n, pair in enumerate(((0, 3), (4, 6)))
+        ]
         self.people = list(PEOPLE)
         self.scored = True
         self.sources: dict[str, dict[str, Any]] = {}
@@ -168,8 +172,9 @@ class FakeServices:
                 return 200, self.drafts[known]
             case "POST", ["drafts", known, decision] if known in self.drafts:
                 return self._decide(known, decision, body)
-        nothing = 404, {"title": "Not found", "status": 404}
-        return self._sources(method, parts[1:], body) if parts[0] == "sources" else nothing
+        sourced = parts[0] == "sources"
+        who_is_who = (method, parts, query, language)
+        return self._sources(method, parts[1:], body) if sourced else self._who_is_who(*who_is_who)
 
     def _sources(self, method: str, rest: list[str], body: Any) -> tuple[int, Any]:
         match method, rest:
@@ -191,6 +196,46 @@ class FakeServices:
             case ("POST", [_, "versions", _, "restore"]) | ("DELETE", _):
                 return 200, {}
         return 404, {"title": "Not found", "status": 404}
+
+    def _who_is_who(
+        self, method: str, parts: list[str], query: dict[str, str], language: str
+    ) -> tuple[int, Any]:
+        match method, parts:
+            case "GET", ["duplicates"]:
+                start = int(query.get("cursor", 0))
+                waiting = [d for d in self.duplicates if d["status"] == "waiting"]
+                more = str(start + 1) if start + 1 < len(waiting) else None
+                shown = [self._pair(d, language) for d in waiting[start : start + 1]]
+                return 200, {"duplicates": shown, "next_cursor": more, "waiting": len(waiting)}
+            case "POST", ["duplicates", known, decision]:
+                pair = next(d for d in self.duplicates if d["duplicate_id"] == known)
+                if decision != "reopen" and pair["status"] != "waiting":
+                    return 409, {"title": "Decided already", "detail": "This pair is merged.", "status": 409}
+                pair["status"] = {"merge": "merged", "dismiss": "dismissed", "reopen": "waiting"}[decision]
+                return 200, {"regrouping_id": known}
+            case "POST", ["regroupings", known, "undo"]:
+                for pair in self.duplicates:
+                    pair["status"] = "waiting" if pair["duplicate_id"] == known else pair["status"]
+                return 200, {"regrouping_id": known}
+            case "POST", ["leads", known, "split"]:
+                return 200, {"regrouping_id": known, "new_lead_id": lead_id(1)}
+        return 404, {"title": "Not found", "status": 404}
+
+    def _pair(self, duplicate: dict[str, Any], language: str) -> dict[str, Any]:
+        words = {"fr": ("même nom", "même entreprise"), "en": ("same name", "same company")}[language]
+        leads = [
+            self.row(index, language)
+            | {"phone": "+33 6 39 98 12 34", "created_at": iso(timedelta(days=40 * index + 3))}
+            | {"attributes": {"effectif": 80 + index, "secteur": "agroalimentaire"}}
+            for index in duplicate["pair"]
+        ]
+        return {
+            "duplicate_id": duplicate["duplicate_id"],
+            "score": 0.91,
+            "why": [{"code": word, "params": {}, "text": word} for word in words],
+            "leads": leads,
+            "differs": ["name", "company", "email"],
+        }
 
     def _queue(self, query: dict[str, str], language: str) -> dict[str, Any]:
         rows = [self.row(index, language) for index in range(len(self.people))]
@@ -222,6 +267,28 @@ class FakeServices:
                 "exportateur": False,
             },
             "created_at": iso(timedelta(days=400)),
+            "fields": [
+                {
+                    "field": "name",
+                    "value": row["name"],
+                    "source": "crm:example",
+                    "said_at": iso(timedelta(days=30)),
+                    "others": [{"value": "C. Martin", "source": "forms", "said_at": iso(timedelta(days=2))}],
+                }
+            ],
+            "identities": [
+                {"identity_id": 1, "source": "crm:example", "kind": "subject", "events": 12, "value": "L-7"},
+                {"identity_id": 2, "source": "", "kind": "email", "events": 1, "value": row["email"]},
+                {"identity_id": 3, "source": "anonymous", "kind": "external_id", "events": 4, "value": None},
+            ],
+            "regroupings": [
+                {
+                    "regrouping_id": lead_id(950),
+                    "kind": "merge",
+                    "decided_name": "Sarah Lebrun",
+                    "decided_at": iso(timedelta(hours=3)),
+                }
+            ],
             "score": {
                 "version": 7,
                 "as_of": iso(timedelta(minutes=40)),
@@ -257,6 +324,8 @@ SERVICE_OF = {
     "status": "scoring",
     "models": "scoring",
     "leads": "scoring",
+    "duplicates": "scoring",
+    "regroupings": "scoring",
     "drafts": "responder",
     "quality": "scoring",
     "owners": "scoring",

@@ -105,7 +105,7 @@ def test_without_ingest_the_page_says_so(ivan: FlaskClient, ingest: FakeServices
 
 def test_a_rep_has_no_such_page(make_console: Callable[..., Flask], ingest: FakeServices) -> None:
     rep = sign_in(make_console(ingest_url=ingest.url).test_client())
-    assert "/data" not in rep.get("/").text
+    assert "/data/deliveries" not in rep.get("/data/duplicates").text
     assert rep.get("/data/deliveries").status_code == 403
 
 

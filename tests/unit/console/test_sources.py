@@ -78,7 +78,7 @@ def test_when_ingest_is_down_the_page_says_so(integrator: FlaskClient, known: Fa
 
 
 def test_a_rep_has_no_access_and_no_link(rep: FlaskClient, known: FakeServices) -> None:
-    assert "/data" not in rep.get("/").text
+    assert "/data/sources" not in rep.get("/data/duplicates").text
     assert rep.get("/data/sources/").status_code == 403
 
 

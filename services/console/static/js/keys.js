@@ -23,7 +23,8 @@ export function start() {
     }
     if (document.getElementById("keys")?.open && event.key !== "?") return;
     if (event.key === "Enter" && pressable(event.target) && !event.target.matches(".row-link")) return;
-    const action = actions[event.key];
+    const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    const action = button ? () => button.click() : actions[event.key];
     if (!action) return;
     event.preventDefault();
     action();
