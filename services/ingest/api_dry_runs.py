@@ -11,11 +11,10 @@ from services.ingest.accept import SINGLE, Accepted, Sender, accept, split
 from services.ingest.api_rejected import Words
 from services.ingest.connectors import read_call
 from services.ingest.connectors.webhook_call import WebhookCall
-from services.ingest.replays import find_connector
-from services.ingest.settings import IngestSettings
+from services.ingest.sources.registry import Registry, SourcesUnread
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.topics import MAX_EVENT_BYTES
-from shared.http import Problem, answer, principal, requires
+from shared.http import Problem, answer, principal, requires, unavailable
 
 MOST_EVENTS = 50
 
@@ -25,7 +24,7 @@ class DryRunQuery(BaseModel):
     """Whose payload it is; without, it is read as CloudEvents."""
 
 
-def create_blueprint(settings: IngestSettings) -> APIBlueprint:
+def create_blueprint(sources: Registry) -> APIBlueprint:
     api = APIBlueprint("dry_runs", __name__, url_prefix="/v1")
 
     @api.post("/dry-runs")
@@ -38,7 +37,7 @@ def create_blueprint(settings: IngestSettings) -> APIBlueprint:
         if request.content_length > MAX_EVENT_BYTES:
             raise Problem(413, "The body is too large", f"At most {MAX_EVENT_BYTES:,} bytes.")
         body = request.get_data(cache=False)
-        accepted = _call(body, query.source) if query.source else _events(body)
+        accepted = _call(body, query.source, sources) if query.source else _events(body)
         return answer(
             {
                 "events": [orjson.loads(one.value or b"null") for one in accepted.outgoing[:MOST_EVENTS]],
@@ -59,15 +58,18 @@ def _sender() -> Sender:
     return Sender(source=caller.source, history="events:history" in caller.scopes)
 
 
-def _call(body: bytes, source: str) -> Accepted:
-    connector = find_connector(source)
-    if connector is None:
+def _call(body: bytes, name: str, sources: Registry) -> Accepted:
+    try:
+        source = sources.find(name)
+    except SourcesUnread as error:
+        raise unavailable("The database does not answer, so this source is not known yet.") from error
+    if source is None:
         raise Problem(404, "No such source", "Leave source out for CloudEvents.")
     now = datetime.now(UTC)
     headers = {name.lower(): value for name, value in request.headers.items()}
     # A sample rarely comes with the header that names it.
     call = WebhookCall("POST", "", {"webhook-id": "dry-run", **headers}, body, now)
-    return accept(read_call(connector, call), _sender(), now)
+    return accept(read_call(source.connector, call), _sender(), now)
 
 
 def _events(body: bytes) -> Accepted:

@@ -79,7 +79,7 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
         create_imports_blueprint(pool, settings),
         api_rejected.create_blueprint(pool),
         api_deliveries.create_blueprint(pool, log_ends, settings.topic_prefix),
-        api_dry_runs.create_blueprint(settings),
+        api_dry_runs.create_blueprint(sources),
     ):
         app.register_api(blueprint)
     return app

@@ -6,6 +6,7 @@ second finds it replayed.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -13,6 +14,7 @@ from services.ingest import store
 from services.ingest.accept import Sender
 from services.ingest.connectors import CONNECTORS, Connector
 from services.ingest.quarantine import Rejection, StillRefused, again, decision
+from services.ingest.sources.registry import stored_connector
 from shared import outbox
 from shared.postgres import Connection, Pool
 from shared.records import Outgoing
@@ -32,9 +34,9 @@ class Replayed:
     refused: StillRefused | None = None
 
 
-def find_connector(name: str) -> Connector | None:
-    """The connector that reads what came through `name`; None for events."""
-    return CONNECTORS.get(name)
+def find_connector(connection: Connection, name: str) -> Connector | None:
+    """The connector that reads what came through `name`, as it is defined now; None for events."""
+    return stored_connector(connection, name) or CONNECTORS.get(name)
 
 
 def replay(
@@ -46,7 +48,7 @@ def replay(
     new_id: bool = False,
 ) -> Replayed:
     """Replay a locked rejection that waits, in the caller's transaction."""
-    done = _attempt(rejection, sender, new_id=new_id)
+    done = _attempt(connection, rejection, sender, new_id=new_id)
     _settle(connection, [done], who)
     return done
 
@@ -67,16 +69,19 @@ def replay_next(pool: Pool) -> bool:
             log.info("replay_finished", replay_id=str(job["replay_id"]), total=job["total"])
             return True
         found = (store.rejection(connection, rejected_id, None) for rejected_id in ids)
-        done = [_attempt(one, Sender(**job["sender"]), new_id=False) for one, _ in filter(None, found)]
+        done = [
+            _attempt(connection, one, Sender(**job["sender"]), new_id=False) for one, _ in filter(None, found)
+        ]
         _settle(connection, done, (job["by_id"], job["by_name"]))
         refused = sum(one.refused is not None for one in done)
         store.advance_replay(connection, job, ids[-1], replayed=len(done) - refused, refused=refused)
     return True
 
 
-def _attempt(rejection: Rejection, sender: Sender, *, new_id: bool) -> Replayed:
+def _attempt(connection: Connection, rejection: Rejection, sender: Sender, *, new_id: bool) -> Replayed:
+    find = partial(find_connector, connection)
     try:
-        return Replayed(rejection, again(rejection, sender, datetime.now(UTC), find_connector, new_id=new_id))
+        return Replayed(rejection, again(rejection, sender, datetime.now(UTC), find, new_id=new_id))
     except StillRefused as refusal:
         return Replayed(rejection, [], refusal)
 

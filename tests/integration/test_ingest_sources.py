@@ -14,6 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from services.ingest.app import create_app
+from services.ingest.handlers import on_rejected
 from services.ingest.pull import Puller
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.sealing import Sealer
@@ -21,6 +22,7 @@ from shared.contracts.topics import CRM_EVENTS, CRM_REJECTED
 from shared.http import close
 from shared.kafka.publisher import Publisher
 from shared.postgres import Pool, connect_pool
+from shared.records import Record
 from tests.harness.platform import Installation
 from tests.harness.processes import wait_until
 from tests.integration.test_ingest_http import TERMINATE, held, running
@@ -131,6 +133,26 @@ def test_each_save_is_a_version_and_an_earlier_one_comes_back(sources: Caller) -
     again = sources.save().json
     assert again["version"] == 4
     assert again["secret"] not in (None, first["secret"])
+
+
+def test_what_was_refused_is_replayed_once_the_definition_is_mended(
+    installation: Installation, client: FlaskClient, sources: Caller, pool: Pool
+) -> None:
+    secret = sources.save().json["secret"]
+    wait_until(lambda: post(client, secret) == 202, timeout_s=5, what="the new source")
+    assert post(client, secret, uid=2, email=None, mail="paul@example.fr") == 202  # it names nobody: kept
+    (kept,) = held(installation, CRM_REJECTED)
+    record = Record(CRM_REJECTED, 0, 0, kept.key.decode(), kept.value, {})
+    with pool.connection() as connection:
+        on_rejected(connection, [record])
+    headers = {"Authorization": f"Bearer {installation.key('rejected:read', 'rejected:write')}"}
+    (listed,) = client.get("/v1/rejected", headers=headers).json["rejected"]
+    replay = f"/v1/rejected/{listed['rejected_id']}/replay"
+    assert client.post(replay, json={}, headers=headers).status_code == 422
+    mended = CRM.replace("{email: email,", '{email: "not_null(email, mail)",')
+    assert sources.save(mended).status_code == 200
+    answer = client.post(replay, json={}, headers=headers)
+    assert answer.status_code == 200, answer.json
 
 
 def test_two_secrets_are_valid_while_they_are_rotated(client: FlaskClient, sources: Caller) -> None:

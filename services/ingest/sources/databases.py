@@ -85,10 +85,9 @@ def read_rows(url: URL, query: str, since: Any, *, most: int, timeout_s: int) ->
     """At most `most` rows of `query`, whose `:since` is `since`, by column name. Raises QueryFailed."""
     try:
         with _reading(url, timeout_s) as connection:
-            result = connection.execute(
-                text(query), {"since": since}, execution_options={"stream_results": True}
-            )
-            return [dict(row) for row in result.mappings().fetchmany(most)]
+            streamed = {"stream_results": True}
+            with connection.execute(text(query), {"since": since}, execution_options=streamed) as result:
+                return [dict(row) for row in result.mappings().fetchmany(most)]
     except DBAPIError as error:
         raise QueryFailed(f"the database says: {str(error.orig).splitlines()[0][:300]}") from error
     except StatementError as error:

@@ -30,7 +30,7 @@ from services.ingest.sources.definition import (
 from services.ingest.sources.sealing import Sealer, Unreadable
 from services.ingest.sources.store import Stored
 from shared.background import Repeated
-from shared.postgres import Pool
+from shared.postgres import Connection, Pool
 
 log = structlog.get_logger()
 LOOK_AGAIN_S: Final = 2.0
@@ -177,6 +177,15 @@ class Registry:
             return None
         kept = tuple(self._settings_secrets.get(stored.name, ())) + opened(self._sealer, stored)
         return Source(stored.name, connector_of(definition), kept)
+
+
+def stored_connector(connection: Connection, name: str) -> Connector | None:
+    """How what came through a source is read, as it is defined now; None when nobody defines it."""
+    stored = next(iter(store.list_sources(connection, name)), None)
+    try:
+        return connector_of(read_definition(stored.definition)) if stored else None
+    except InvalidDefinition:
+        return None
 
 
 def opened(sealer: Sealer, stored: Stored) -> tuple[str, ...]:
