@@ -199,6 +199,19 @@ def create_api(
         log.warning("database_away", endpoint=request.endpoint, error=type(error).__name__)
         return problem_response(unavailable("The database does not answer. Nothing was taken."))
 
+    @app.errorhandler(psycopg.DataError)
+    @app.errorhandler(UnicodeEncodeError)
+    def on_not_storable(error: Exception) -> Response:
+        """What no model refused and Postgres does not hold: U+0000, half a character, a number too large."""
+        log.warning("value_not_storable", endpoint=request.endpoint, error=type(error).__name__)
+        return problem_response(
+            Problem(
+                422,
+                "A value cannot be stored",
+                "It holds U+0000 or half of a character, or is a number too large. Nothing was taken.",
+            )
+        )
+
     @app.errorhandler(RecursionError)
     def on_too_deep(_error: RecursionError) -> Response:
         return problem_response(Problem(400, "The body cannot be read", "It is nested too deep."))
@@ -229,11 +242,6 @@ def create_api(
         if paused is not None:
             PAUSED.labels(service).set(paused())
         return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
-
-    @app.route("/openapi.json")
-    @public
-    def openapi() -> Response:
-        return Response(orjson.dumps(app.api_doc, default=str), content_type="application/json")
 
     app.extensions[RESOURCES] = resources
     return app

@@ -36,12 +36,14 @@ OPEN_TO_ALL = {
         "readyz",
         "metrics",
         "openapi",
+        "docs",
+        "docs_style",
         "asyncapi",
         "ingest.webhook",
         "ingest.webhook_address",
     },
-    "scoring": {"healthz", "readyz", "metrics", "openapi"},
-    "responder": {"healthz", "readyz", "metrics", "openapi"},
+    "scoring": {"healthz", "readyz", "metrics", "openapi", "docs", "docs_style"},
+    "responder": {"healthz", "readyz", "metrics", "openapi", "docs", "docs_style"},
 }
 
 

@@ -8,12 +8,10 @@ Salesforce is told 200 instead, with the acknowledgement that it waits for.
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
-import orjson
 import structlog
-from flask import Flask, Response, request
+from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
@@ -41,7 +39,6 @@ from services.ingest.durable import DurablePublisher
 from services.ingest.rate_limit import Limits
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.registry import Registry, Source, SourcesUnread
-from shared.contracts.asyncapi import asyncapi
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.rejection import rejected
 from shared.contracts.topics import MAX_EVENT_BYTES
@@ -171,16 +168,6 @@ def _verify(connector: Connector, source: str, call: WebhookCall, secrets: Seque
         log.error("webhook_secret_unusable", source=source, setting=SECRETS, problems=unusable)
         raise unavailable(f"{SECRETS}: {'; '.join(unusable)}.")
     raise Problem(401, "Signature refused", str(refusal)) from refusal
-
-
-def add_asyncapi(app: Flask) -> None:
-    """Serve the description of the topics, as /openapi.json is that of the routes."""
-    document = orjson.dumps(asyncapi(version("eclaireur")))
-
-    @app.route("/asyncapi.json", endpoint="asyncapi")
-    @public
-    def serve_asyncapi() -> Response:
-        return Response(document, content_type="application/json")
 
 
 def _source(sources: Registry, name: str) -> Source:

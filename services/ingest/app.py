@@ -1,9 +1,12 @@
 """Composition root of the ingest API. gunicorn calls it after the fork, where a producer must be made."""
 
+from importlib.metadata import version
+from pathlib import Path
+
 from flask import Flask
 
 from services.ingest import api_deliveries, api_dry_runs, api_rejected, store
-from services.ingest.api import add_asyncapi, create_blueprint
+from services.ingest.api import create_blueprint
 from services.ingest.durable import Drain, DurablePublisher
 from services.ingest.imports.api import create_blueprint as create_imports_blueprint
 from services.ingest.rate_limit import Limits, RateLimit, SharedTable
@@ -14,13 +17,16 @@ from services.ingest.sources.sealing import Sealer
 from services.ingest.spool import Spool
 from shared import logs
 from shared.auth.verify import connect_verifier
+from shared.contracts.asyncapi import asyncapi
 from shared.http import create_api
 from shared.kafka import pauses
 from shared.kafka.admin import LogEnds
 from shared.kafka.publisher import Publisher
+from shared.openapi import serve
 from shared.postgres import connect_pool
 from shared.settings import load
 
+NOTES = Path(__file__).parent / "api.yaml"
 PUBLISH_TIMEOUT_MS = 2000
 """Connecting may take as long, then confirming: with the spool's fsync an answer comes in about 4 s."""
 
@@ -68,7 +74,6 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
         paused=lambda: pauses.count(pool),
     )
     app.config["MAX_CONTENT_LENGTH"] = settings.ingest_max_body_bytes
-    add_asyncapi(app)
     limits = Limits(
         keys=RateLimit(table, settings.ingest_key_events_per_s),
         webhooks=RateLimit(table, settings.ingest_webhook_events_per_s),
@@ -82,4 +87,5 @@ def create_app(settings: IngestSettings | None = None) -> Flask:
         api_dry_runs.create_blueprint(sources),
     ):
         app.register_api(blueprint)
+    serve(app, NOTES, port=8081, asyncapi=asyncapi(version("eclaireur")))
     return app

@@ -118,6 +118,7 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
     @api.get("/drafts/<draft_id>")
     @requires("drafts:read")
     def draft(path: DraftPath) -> Response:
+        """One draft, the message that it answers, and the source of each sentence."""
         with pool.connection() as connection:
             return answer(_draft(connection, path.draft_id))
 

@@ -1,5 +1,7 @@
 """Composition root of the responder API. It embeds nothing: the model is the worker's."""
 
+from pathlib import Path
+
 from flask import Flask
 
 from services.responder import store
@@ -9,10 +11,13 @@ from shared import logs
 from shared.auth.verify import connect_verifier
 from shared.http import create_api
 from shared.kafka import pauses
+from shared.openapi import serve
 from shared.postgres import answers, connect_pool
 from shared.settings import load
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+
+NOTES = Path(__file__).parent / "api.yaml"
 
 
 def create_app(settings: ResponderSettings | None = None) -> Flask:
@@ -29,4 +34,5 @@ def create_app(settings: ResponderSettings | None = None) -> Flask:
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.register_api(create_blueprint(pool, settings))
+    serve(app, NOTES, port=8083)
     return app

@@ -1,5 +1,7 @@
 """Composition root of the scoring API."""
 
+from pathlib import Path
+
 from flask import Flask
 
 from services.scoring import store
@@ -10,8 +12,11 @@ from shared.auth.verify import connect_verifier
 from shared.http import create_api
 from shared.kafka import pauses
 from shared.kafka.admin import LogEnds
+from shared.openapi import serve
 from shared.postgres import answers, connect_pool
 from shared.settings import load
+
+NOTES = Path(__file__).parent / "api.yaml"
 
 
 def create_app(settings: ScoringSettings | None = None) -> Flask:
@@ -28,4 +33,5 @@ def create_app(settings: ScoringSettings | None = None) -> Flask:
         paused=lambda: pauses.count(pool),
     )
     app.register_api(create_blueprint(pool, log_ends, settings.topic_prefix, demo=settings.demo))
+    serve(app, NOTES, port=8082)
     return app

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.contracts.events import EVENT_TYPES
 from shared.contracts.topics import CRM_EVENTS, TOPICS, Topic
-from shared.contracts.validation import SCHEMA_BASE, load_schema, schema_names
+from shared.contracts.validation import SCHEMA_BASE, load_examples, load_schema, schema_names
 
 
 def asyncapi(version: str) -> dict[str, Any]:
@@ -48,7 +48,8 @@ def _operation_name(topic: Topic) -> str:
 def _channel(topic: Topic, messages: list[str]) -> dict[str, Any]:
     return {
         "address": topic.name,
-        "description": f"Value: {topic.value}. Key: {topic.key}.",
+        "description": f"{topic.value[:1].upper()}{topic.value[1:]}.",
+        "x-key": topic.key,
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
         "bindings": {
             "kafka": {
@@ -84,6 +85,7 @@ def _message(topic: Topic, name: str) -> dict[str, Any]:
         "title": load_schema(name)["title"],
         "payload": payload,
         "bindings": {"kafka": {"key": _KEY}},
+        "examples": [{"name": example, "payload": payload} for example, payload in load_examples(name)],
     }
 
 

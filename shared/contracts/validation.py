@@ -18,6 +18,7 @@ from shared.contracts.errors import InvalidEvent
 from shared.contracts.parsing import escape_pointer, parse_json
 
 SCHEMAS: Final = Path(__file__).parent / "schemas"
+EXAMPLES: Final = Path(__file__).parent / "examples"
 SCHEMA_BASE: Final = "https://eclaireur.example/schemas/"
 """A name, not an address: nothing is ever fetched from it."""
 
@@ -56,6 +57,12 @@ def schema_names() -> Iterator[tuple[str, int]]:
     """(name, version) of every schema, sorted."""
     for path in sorted(SCHEMAS.glob("*/*.json")):
         yield path.parent.name, int(path.stem)
+
+
+def load_examples(name: str, version: int = 1) -> Iterator[tuple[str, Any]]:
+    """(name, value) of every example of a schema, sorted."""
+    for path in sorted((EXAMPLES / name / str(version)).glob("*.json")):
+        yield path.stem, orjson.loads(path.read_bytes())
 
 
 @cache

@@ -87,6 +87,7 @@ def register(api: APIBlueprint, pool: Pool, *, demo: bool) -> None:
     @api.get("/duplicates/<duplicate_id>")
     @requires("leads:read")
     def duplicate(path: DuplicatePath) -> Response:
+        """One pair: both leads side by side, and why they may be one."""
         with pool.connection() as connection, connection.transaction():
             return answer(_views(connection, [_found(connection, path.duplicate_id)])[0])
 

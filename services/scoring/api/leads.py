@@ -66,6 +66,7 @@ def register(api: APIBlueprint, pool: Pool) -> None:
     @api.get("/leads/<lead_id>")
     @requires("leads:read")
     def lead(path: LeadPath) -> Response:
+        """One lead with all that is known of it, but its events."""
         with pool.connection() as connection:
             return answer(lead_page(connection, path.lead_id))
 

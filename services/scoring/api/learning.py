@@ -28,6 +28,7 @@ def register(api: APIBlueprint, pool: Pool) -> None:
     @api.get("/thresholds")
     @requires("thresholds:read")
     def thresholds() -> Response:
+        """The thresholds of the grades, the latest first."""
         with pool.connection() as connection:
             return answer({"thresholds": model_store.thresholds(connection)})
 
@@ -42,6 +43,7 @@ def register(api: APIBlueprint, pool: Pool) -> None:
     @api.get("/trainings/<training_id>")
     @requires("models:write")
     def follow_training(path: TrainingPath) -> Response:
+        """How far a training is, and what came of it."""
         with pool.connection() as connection:
             row = model_store.training(connection, path.training_id)
         if row is None:
