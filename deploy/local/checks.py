@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -147,18 +147,26 @@ def settings(rows: Sequence[Setting]) -> Check:
     )
 
 
-def embedding_model(name: str, model_languages: str, wanted: Sequence[str] = COMPANY_LANGUAGES) -> Check:
-    """Whether the model that compares messages was made for the languages that the company writes."""
-    spoken = {language.strip().lower() for language in model_languages.split(",")}
+def embedding_model(
+    name: str,
+    model_languages: str,
+    learnt: Collection[str] = (),
+    wanted: Sequence[str] = COMPANY_LANGUAGES,
+) -> Check:
+    """Whether the model that compares messages was made for the languages that the company writes.
+
+    `learnt`: what it speaks by an adapter besides.
+    """
+    spoken = {language.strip().lower() for language in model_languages.split(",")} | set(learnt)
     lacking = [language for language in wanted if language not in spoken]
     if not lacking:
-        return Check("Embedding model", "ok", f"{name} ({model_languages})")
+        return Check("Embedding model", "ok", f"{name} ({', '.join(sorted(spoken))})")
     return Check(
         "Embedding model",
         "warn",
         f"the {name} model was not made for {', '.join(lacking)}: those messages find templates less often",
-        "set EMBEDDING_MODEL to the folder of a multilingual sentence-transformers model, "
-        "and EMBEDDING_LANGUAGES to what it speaks",
+        "teach it with `eclaireur replies adapt-language`, or set EMBEDDING_MODEL to the folder of a "
+        "multilingual sentence-transformers model, and EMBEDDING_LANGUAGES to what it speaks",
     )
 
 

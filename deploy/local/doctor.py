@@ -57,7 +57,9 @@ def examine(root: Path, caller: Mapping[str, str]) -> Examination:
         checks.settings(rows),
         checks.model_folder(environment.get("EMBEDDING_MODEL") or "packaged"),
         checks.embedding_model(
-            environment.get("EMBEDDING_MODEL") or "packaged", environment.get("EMBEDDING_LANGUAGES") or "en"
+            environment.get("EMBEDDING_MODEL") or "packaged",
+            environment.get("EMBEDDING_LANGUAGES") or "en",
+            _learnt(environment),
         ),
     ]
     if running:
@@ -79,6 +81,16 @@ def examine(root: Path, caller: Mapping[str, str]) -> Examination:
     if is_set("KAFKA_BOOTSTRAP_SERVERS", reachable):
         found.append(checks.own_broker(setting("KAFKA_BOOTSTRAP_SERVERS", reachable) or ""))
     return Examination(found, rows)
+
+
+def _learnt(environment: Mapping[str, str]) -> frozenset[str]:
+    """Languages that the embedding model has learnt by an adapter; none when it is not there."""
+    from services.responder.embedding import Embedder, ModelUnusable  # noqa: PLC0415
+
+    try:
+        return Embedder(environment.get("EMBEDDING_MODEL") or "packaged").languages
+    except ModelUnusable:
+        return frozenset()
 
 
 def _made_at_start(row: Setting) -> Setting:

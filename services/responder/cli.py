@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from services.responder.adapter.commands import adapt_language
+
 app = typer.Typer()
 replies = typer.Typer(no_args_is_help=True, help="How well replies are chosen.")
 app.add_typer(replies, name="replies")
+replies.command("adapt-language")(adapt_language)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 
 

@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import structlog
 
+from services.responder.adapter.pack import FILE, file_sha256
+from services.responder.adapter.polyglot import embed_by_language
+from services.responder.adapter.routing import Words
+from services.responder.adapter.serve import adapted_folder, adapter_words, adapters_for
 from services.responder.onnx_model import DoesNotExport, OnnxModel, ready_model
 from services.responder.settings import PACKAGED
 
@@ -51,53 +55,74 @@ class Embedder:
     def __init__(
         self, model: str, sha256: str = "", *, backend: str = "onnx", cache: Path | None = None
     ) -> None:
-        self._folder = _folder(model)
+        self._folder = model_folder(model)
         found = _weights_sha256(self._folder)
         if sha256 and found != sha256:
             raise ModelUnusable(
                 f"EMBEDDING_MODEL {model}: its weights have the SHA-256 {found}, not {sha256}"
             )
-        self.name = f"{model if model == PACKAGED else self._folder.name}@{found[:12]}"
+        self._adapters = adapters_for(found)
+        self.languages = frozenset(self._adapters)
+        """What adapters speak, beside the languages that the model was made for."""
+        spoken = [f"{language}@{file_sha256(path / FILE)[:12]}" for language, path in self._adapters.items()]
+        self.name = "+".join((f"{model if model == PACKAGED else self._folder.name}@{found[:12]}", *spoken))
         self._backend = backend
         self._cache = (cache or default_cache()) / f"{self._folder.name}-{found[:12]}"
         self._one_at_a_time = Lock()
+        self._loaded: dict[str, Any] = {}
 
-    def embed(self, texts: Sequence[str], language: str | None = None) -> "NDArray[np.float32]":
+    def embed(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """Unit vectors, shape (len(texts), dimension); a text beyond the model's window is cut by it.
 
-        `language` is what the texts are in, None when unknown or mixed: the one place where a language may be
-        sent through an adapter of its own. All languages land in one space.
+        A text goes through the adapter of its language, when there is one, sentence by sentence; all others
+        through the model itself. All land in one space.
         """
         with self._one_at_a_time:
-            if isinstance(self._model, OnnxModel):
-                return self._model.encode(texts)
-            vectors = self._model.encode(
-                list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
-            )
+            return embed_by_language(texts, self._words, self._encode)
+
+    def _encode(self, language: str, texts: Sequence[str]) -> "NDArray[np.float32]":
+        model = self._model(language)
+        if isinstance(model, OnnxModel):
+            return model.encode(texts)
+        vectors = model.encode(
+            list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+        )
         return np.asarray(vectors, dtype=np.float32)
 
     @cached_property
-    def _model(self) -> Any:
+    def _words(self) -> dict[str, Words]:
+        return {language: adapter_words(self._folder, path) for language, path in self._adapters.items()}
+
+    def _model(self, language: str) -> Any:
+        """The model for texts of a language, loaded when the first comes."""
+        if language not in self._loaded:
+            adapter = self._adapters.get(language)
+            folder = adapted_folder(self._folder, adapter, self._cache) if adapter else self._folder
+            self._loaded[language] = self._load(folder, folder if adapter else self._cache)
+        return self._loaded[language]
+
+    def _load(self, folder: Path, cache: Path) -> Any:
         if self._backend == "onnx":
             try:
-                model = ready_model(self._folder, self._cache, self._original)
+                model = ready_model(folder, cache, lambda: _original(folder))
             except DoesNotExport as error:
                 log.warning("embedding_model_not_exported", model=self.name, reason=str(error))
             else:
                 log.info("embedding_model_loaded", model=self.name, backend="onnx")
                 return model
-        model = self._original()
+        model = _original(folder)
         log.info("embedding_model_loaded", model=self.name, backend="torch")
         return model
 
-    def _original(self) -> Any:
-        # Set before the import, which reads them: a model given by name is looked up in the local cache only.
-        os.environ.update(_OFFLINE_AND_QUIET)
-        import torch  # noqa: PLC0415 - 12 s and 1 GB that only the worker pays
-        from sentence_transformers import SentenceTransformer  # noqa: PLC0415
 
-        torch.set_num_threads(1)
-        return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True)
+def _original(folder: Path) -> Any:
+    # Set before the import, which reads them: a model given by name is looked up in the local cache only.
+    os.environ.update(_OFFLINE_AND_QUIET)
+    import torch  # noqa: PLC0415 - 12 s and 1 GB that only the worker pays
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+
+    torch.set_num_threads(1)
+    return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
 
 
 def default_cache() -> Path:
@@ -105,7 +130,8 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "eclaireur" / "models"
 
 
-def _folder(model: str) -> Path:
+def model_folder(model: str) -> Path:
+    """The folder of a model given by name or path. Raises ModelUnusable when it is not on this machine."""
     if model == PACKAGED:
         package = importlib.util.find_spec(PACKAGE)
         if package is None or not package.submodule_search_locations:

@@ -44,7 +44,7 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
     drafting = Drafting(
         embedder,
         House(settings.company_name, settings.reply_sender),
-        Evidence(settings.min_similarity, settings.model_languages),
+        Evidence(settings.min_similarity, settings.model_languages | embedder.languages),
         settings.demo,
     )
     with contextlib.ExitStack() as stack:

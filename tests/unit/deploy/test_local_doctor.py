@@ -64,6 +64,13 @@ def test_model_that_does_not_speak_the_companys_language_warns() -> None:
     assert checks.embedding_model("/models/multilingual", "fr, EN").status == "ok"
 
 
+def test_a_language_learnt_by_an_adapter_is_spoken_and_others_still_warn() -> None:
+    assert checks.embedding_model("packaged", "en", {"fr"}).status == "ok"
+    check = checks.embedding_model("packaged", "en", {"fr"}, ("fr", "en", "de"))
+    assert check.status == "warn"
+    assert "not made for de" in check.detail
+
+
 def test_failures_are_told_with_their_remedies() -> None:
     found = [checks.Check("Disk", "ok", "fine"), checks.Check("Port", "fail", "taken", "take another")]
     assert checks.failures(found) == "Port: taken - take another"
