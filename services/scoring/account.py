@@ -9,11 +9,12 @@ from publicsuffixlist import PublicSuffixList
 from stdnum.fr import siren, siret, tva
 
 from services.scoring.data import listed
-from services.scoring.state import LeadState
+from services.scoring.state import ATTRIBUTE, LeadState
 
 SIREN_FIELDS = ("siren", "siret", "vat")
 """Attributes read, in this order. A SIRET begins with the SIREN, a French VAT number ends with it."""
-DOMAIN_FIELDS = ("domain", "website")
+_SIREN_REGISTERS = tuple((field, f"{ATTRIBUTE}{field}") for field in SIREN_FIELDS)
+_DOMAIN_REGISTERS = ("email", f"{ATTRIBUTE}domain", f"{ATTRIBUTE}website")
 
 FREE_MAIL = listed("free_mail")
 _REMEMBERED = 50_000
@@ -48,11 +49,11 @@ def siren_of(field: str, text: str) -> str | None:
 
 def account_of(state: LeadState) -> str | None:
     """``siren:<nine digits>`` or ``domain:<registrable domain>``; None when no company can be told."""
-    for field in SIREN_FIELDS:
-        value = state.value(f"attribute.{field}")
+    for field, register in _SIREN_REGISTERS:
+        value = state.value(register)
         if value is not None and (number := siren_of(field, str(value))):
             return f"siren:{number}"
-    for register in ("email", *(f"attribute.{field}" for field in DOMAIN_FIELDS)):
+    for register in _DOMAIN_REGISTERS:
         value = state.value(register)
         if isinstance(value, str) and (domain := domain_of(value)) and domain not in FREE_MAIL:
             return f"domain:{domain}"

@@ -91,7 +91,7 @@ class LeadState:
         return self.registers.get(register)
 
     def value(self, register: str) -> Scalar:
-        entry = self.entry(register)
+        entry = self.entry(register) if self.said else self.registers.get(register)
         return entry[0] if entry else None
 
     def attributes(self) -> dict[str, Scalar]:
@@ -104,8 +104,8 @@ class LeadState:
 
     def _named(self, prefix: str) -> dict[str, Scalar]:
         return {
-            register.removeprefix(prefix): self.value(register)
-            for register in sorted(self.registers)
+            register.removeprefix(prefix): self.value(register) if register in self.said else value
+            for register, (value, _) in sorted(self.registers.items())
             if register.startswith(prefix)
         }
 
