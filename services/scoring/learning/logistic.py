@@ -1,6 +1,9 @@
 """Fitting logistic regression."""
 
+import warnings
+
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from services.scoring.calibration import Vector
@@ -22,7 +25,10 @@ def fit_logistic(columns: Columns, matrix: Matrix, labels: Vector, penalty: floa
     ).T.round(_DIGITS)
     empty = np.zeros(0)
     design = Logistic(columns, centres, scales, low, high, empty, empty, 0.0).design(matrix)
-    fitted = LogisticRegression(C=penalty, solver="newton-cholesky", max_iter=200).fit(design, labels)
+    with warnings.catch_warnings():
+        # Where Newton's method cannot step on, scikit-learn goes on with L-BFGS by itself and says so.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = LogisticRegression(C=penalty, solver="newton-cholesky", max_iter=200).fit(design, labels)
     return Logistic(
         columns, centres, scales, low, high,
         weights=fitted.coef_[0].round(_DIGITS),
