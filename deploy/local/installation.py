@@ -136,6 +136,9 @@ def _kept(file: Path, make: Callable[[], str]) -> str:
     return file.read_text(encoding="utf-8").strip()
 
 
+WEBHOOK_SECRETS = "INGEST_WEBHOOK_SECRETS"
+
+
 def own_secrets(installation: Installation) -> dict[str, str]:
     """The secrets this installation made for itself, as settings; made on the first call."""
     folder = installation.root / "secrets"
@@ -145,7 +148,7 @@ def own_secrets(installation: Installation) -> dict[str, str]:
 
     return {
         "TOKEN_SECRET": _kept(folder / "token_secret", lambda: secrets.token_hex(32)),
-        "INGEST_WEBHOOK_SECRETS": _kept(folder / "ingest_webhook_secrets", webhook_secrets),
+        WEBHOOK_SECRETS: _kept(folder / "ingest_webhook_secrets", webhook_secrets),
     }
 
 
@@ -191,6 +194,9 @@ def compose_environment(
             for spelling in (name, f"{name}_FILE"):
                 if caller.get(spelling):
                     values[spelling] = caller[spelling]
+    if is_set(WEBHOOK_SECRETS, caller) and WEBHOOK_SECRETS in made:
+        values.pop(f"{WEBHOOK_SECRETS}_FILE", None)
+        values[WEBHOOK_SECRETS] = _joined(setting(WEBHOOK_SECRETS, caller) or "", made[WEBHOOK_SECRETS])
     if any(caller.get(name) for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")):
         # The services call each other on this machine: never through a proxy.
         exempt = caller.get("no_proxy") or caller.get("NO_PROXY") or ""
@@ -199,6 +205,15 @@ def compose_environment(
     values["ECLAIREUR_DATA_DIR"] = str(installation.root)
     values["DEMO"] = "1" if installation.demo else "0"
     return values
+
+
+def _joined(given: str, made: str) -> str:
+    """The caller's secrets, and those made here for sources that the caller's do not name: naming a vendor's
+    must not close the door to who was given an own one. What is malformed is left to be refused as it is."""
+    try:
+        return json.dumps(json.loads(made) | json.loads(given))
+    except (ValueError, TypeError):
+        return given
 
 
 def env_text(environment: Mapping[str, str]) -> str:

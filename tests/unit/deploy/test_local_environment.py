@@ -131,3 +131,32 @@ def test_report_says_where_each_value_comes_from_and_hides_secrets() -> None:
         "LOG_LEVEL": ("INFO", "default"),
         "COMPANY_NAME": ("", "missing"),
     }
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_secrets_of_vendors_stand_beside_the_one_made_here(tmp_path: Path, as_file: bool) -> None:
+    given = '{"hubspot": ["theirs"]}'
+    (tmp_path / "secrets.json").write_text(given)
+    caller = (
+        {"INGEST_WEBHOOK_SECRETS_FILE": str(tmp_path / "secrets.json")}
+        if as_file
+        else {"INGEST_WEBHOOK_SECRETS": given}
+    )
+    environment = compose_environment(
+        Installation(Path("/d"), False),
+        caller=caller,
+        made={"INGEST_WEBHOOK_SECRETS": '{"standard": ["ours"], "hubspot": ["never ours"]}'},
+        known=KNOWN,
+    )
+    assert json.loads(environment["INGEST_WEBHOOK_SECRETS"]) == {"standard": ["ours"], "hubspot": ["theirs"]}
+    assert "INGEST_WEBHOOK_SECRETS_FILE" not in environment
+
+
+def test_malformed_secrets_are_left_to_be_refused() -> None:
+    environment = compose_environment(
+        Installation(Path("/d"), False),
+        caller={"INGEST_WEBHOOK_SECRETS": "hubspot=theirs"},
+        made={"INGEST_WEBHOOK_SECRETS": '{"standard": ["ours"]}'},
+        known=KNOWN,
+    )
+    assert environment["INGEST_WEBHOOK_SECRETS"] == "hubspot=theirs"
