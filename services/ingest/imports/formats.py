@@ -11,6 +11,7 @@ from babel.numbers import get_decimal_symbol, get_group_symbol
 from dateutil import parser
 
 DateOrder = Literal["dmy", "mdy"]
+_ORDERS: Final[tuple[DateOrder, ...]] = get_args(DateOrder)
 NumberFormat = Literal["fr", "de", "en", "de_CH"]
 NUMBER_FORMATS: Final[tuple[NumberFormat, ...]] = get_args(NumberFormat)
 NUMBER_EXAMPLES: Final[dict[NumberFormat, str]] = {
@@ -146,10 +147,12 @@ def is_date(text: str) -> bool:
 def date_orders(values: Iterable[str]) -> set[DateOrder]:
     """The orders under which every numeric date is one: one order decides, two must be asked. None at all
     means that the column contradicts itself. All of ISO or of serials, both fit and neither matters."""
-    orders: set[DateOrder] = {"dmy", "mdy"}
+    orders: set[DateOrder] = set(_ORDERS)
     for value in values:
         if numeric := _NUMERIC_DATE.fullmatch(value.strip()):
-            orders = {order for order in orders if _numeric_date(numeric, order)}
+            fits = {order for order in _ORDERS if _numeric_date(numeric, order)}
+            # 31/02 is no date either way: it says nothing of the others, and its own row is refused.
+            orders &= fits or orders
             if not orders:
                 break
     return orders

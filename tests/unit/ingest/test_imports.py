@@ -229,6 +229,11 @@ def test_the_order_of_dates_is_decided_by_the_whole_file(tmp_path: Path) -> None
     assert (created.date_order, created.doubts) == ("dmy", ())
 
 
+def test_a_date_that_cannot_be_costs_its_own_row_only() -> None:
+    assert formats.date_orders(["31/02/2025", "28/02/2025", "01/03/2025"]) == {"dmy"}
+    assert formats.date_orders(["28/02/2025", "02/28/2025"]) == set()
+
+
 @given(st.datetimes(min_value=FIRST_DAY, max_value=LAST_DAY))
 def test_a_date_written_in_any_known_way_is_read_back(moment: datetime) -> None:
     day = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
