@@ -15,13 +15,7 @@ from shared.contracts.identifiers import normalise_email
 from shared.http import answer, cursor_values, principal, requires
 from shared.paging import page
 from shared.postgres import Pool
-
-
-def _storable(value: str) -> str:
-    """Postgres stores no NUL, and no half of a character goes over the wire."""
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise ValueError("holds characters that no text has")
-    return value
+from shared.text import Text
 
 
 def _address(value: str | None) -> str | None:
@@ -30,9 +24,6 @@ def _address(value: str | None) -> str | None:
     if (normal := normalise_email(value)) is None:
         raise ValueError("no e-mail address")
     return normal
-
-
-Text = Annotated[str, AfterValidator(_storable)]
 
 
 class QualityQuery(BaseModel):
