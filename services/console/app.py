@@ -22,6 +22,7 @@ from secure.headers import (
 from services.console import delivery_words, wording
 from services.console.access import deny_by_default
 from services.console.errors import error_pages
+from services.console.refusals import refusal
 from services.console.services import Connections
 from services.console.sessions import (
     LANGUAGES,
@@ -172,9 +173,13 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         source_state=wording.source_state,
         service_name=wording.service_name,
         sentence=wording.sentence,
+        who=wording.who,
+        vendor_name=wording.vendor_name,
+        refusal=refusal,
         rejection_reason=delivery_words.reason,
         delivery_step=delivery_words.step,
         delivery_status=delivery_words.status,
+        delivery_statuses=delivery_words.several,
         decision=delivery_words.decision,
         dry_run_outcome=delivery_words.outcome,
         numberformat=format_decimal,

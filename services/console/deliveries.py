@@ -12,6 +12,8 @@ from services.console.answers import Answer
 from services.console.services import Service
 
 PAGE = 50
+MOST_REPLAYED = 10_000
+"""How many ingest replays at once, the oldest first."""
 
 
 class Count(Answer):
@@ -35,6 +37,16 @@ class RejectedList(Answer):
     rejected: tuple[RejectedRow, ...] = ()
     next_cursor: str | None = None
     counts: tuple[Count, ...] = ()
+
+    def count(self, wanted: Mapping[str, str]) -> int | None:
+        """How many there are of what is wanted; None when part of their text is: those are not counted."""
+        if "text" in wanted:
+            return None
+        return sum(
+            one.count
+            for one in self.counts
+            if all(getattr(one, name) == value for name, value in wanted.items())
+        )
 
 
 class Body(Answer):

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 
 from services.console.access import wants_fragment
 from services.console.catalogue import gettext
+from services.console.refusals import refusal
 from services.console.services import NotAllowed, NotFound, ServiceDown, ServiceError
 from services.console.sessions import PeopleUnavailable
 from services.console.wording import service_name
@@ -59,7 +60,7 @@ def error_pages(app: Flask) -> None:
                     gettext("Nothing is lost: what comes in is kept and read later. Try again in a minute."),
                 )
             case _:
-                return _page(422, gettext("This was not accepted"), error.detail)
+                return _page(422, gettext("This was not accepted"), refusal(error.detail))
 
     @app.errorhandler(PeopleUnavailable)
     def on_people_unavailable(_error: PeopleUnavailable) -> Answer:

@@ -76,6 +76,11 @@ class Refused(ServiceError):
         super().__init__(service, detail)
         self.fields, self.problems = fields, problems
 
+    @property
+    def reasons(self) -> Sequence[str]:
+        """What is wrong with each field, else what is wrong at all."""
+        return [str(one.get("error", "")) for one in self.problems] or [self.detail]
+
 
 _FATES: Mapping[int, type[ServiceError]] = {401: NotAllowed, 403: NotAllowed, 404: NotFound, 409: Conflict}
 

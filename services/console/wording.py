@@ -261,8 +261,18 @@ def service_name(service: str) -> str:
             return gettext("The scoring service")
         case "responder":
             return gettext("The service that drafts replies")
+        case "ingest":
+            return gettext("The service that takes events in")
         case _:
             return gettext("A service")
+
+
+def who(name: str) -> str:
+    """A person or an API key, as the services name them; the first person's name is ours."""
+    if name == "Administrator":
+        return gettext("Administrator")
+    kind, _, key = name.partition(":")
+    return gettext("key %(name)s", name=key) if kind == "key" else name
 
 
 def sentence(words: str) -> str:
@@ -330,10 +340,29 @@ def source_state(row: SourceRow) -> SourceState:
     return SourceState(gettext("working"), tone="accent")
 
 
+_VENDORS: Final = {
+    "calendly": "Calendly",
+    "dynamics": "Dynamics 365",
+    "hubspot": "HubSpot",
+    "intercom": "Intercom",
+    "odoo": "Odoo",
+    "pipedrive": "Pipedrive",
+    "salesforce": "Salesforce",
+    "segment": "Segment",
+    "standard": "Standard Webhooks",
+    "typeform": "Typeform",
+}
+
+
+def vendor_name(connector: str) -> str:
+    """A connector as its vendor writes itself."""
+    return gettext("Mail") if connector == "mail" else _VENDORS.get(connector, connector)
+
+
 def source_kind_name(row: SourceRow) -> str:
     match row.kind:
         case "connector":
-            return gettext("connector for %(vendor)s", vendor=row.connector or row.name)
+            return gettext("connector for %(vendor)s", vendor=vendor_name(row.connector or row.name))
         case "sql":
             return gettext("query on a database")
         case "webhook":

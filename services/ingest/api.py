@@ -209,7 +209,7 @@ def create_blueprint(
             )
         # The caller is told of each; one too large for a record is in no place but theirs.
         kept = [one for one in accepted.refused if len(one.raw) <= MAX_EVENT_BYTES]
-        quarantined = _quarantined(kept, caller.source or caller.name, "events", SINGLE)
+        quarantined = _quarantined(kept, caller.source or caller.called, "events", SINGLE)
         _publish(publisher, [*accepted.outgoing, *quarantined])
         return answer(
             {

@@ -26,13 +26,20 @@ class AuthUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls. `user_id` and `user_name` are set when a named person answers for the call."""
+    """Who calls. `user_id` and `user_name` are set when a named person answers for the call; `key_name` is
+    what a key was called when it was made."""
 
     name: str
     scopes: frozenset[str]
     source: str | None = None
     user_id: str | None = None
     user_name: str | None = None
+    key_name: str | None = None
+
+    @property
+    def called(self) -> str:
+        """Who it is, for people to read: the person, else the key by its name."""
+        return self.user_name or (f"key:{self.key_name}" if self.key_name else self.name)
 
 
 class PersonTokens:
@@ -98,6 +105,7 @@ class Verifier:
                 source=key.source,
                 user_id=str(key.person.person_id) if key.person else None,
                 user_name=key.person.name if key.person else None,
+                key_name=key.name,
             )
             self._keys[hashed] = (now, principal)
         return principal

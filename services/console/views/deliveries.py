@@ -1,6 +1,6 @@
 """Deliveries: what became of each, and what was refused."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +12,9 @@ from services.console import sessions
 from services.console.access import signed_in, wants_fragment
 from services.console.catalogue import gettext
 from services.console.deliveries import (
+    MOST_REPLAYED,
     Deliveries,
+    Done,
     Effect,
     IngestStatus,
     Path,
@@ -21,7 +23,9 @@ from services.console.deliveries import (
     Translated,
     try_events,
 )
+from services.console.refusals import refusal
 from services.console.services import Conflict, NotFound, Refused, ServiceDown
+from services.console.wording import service_name
 
 FILTERS = ("source", "reason", "status", "text")
 MAX_WORDS = 200
@@ -46,7 +50,13 @@ def listing() -> str:
     wanted = _wanted()
     found = _found(wanted, request.args.get("cursor"))
     return render_template(
-        "deliveries.html", found=found, wanted=wanted, asked=_asked(), may_write=_may_write()
+        "deliveries.html",
+        found=found,
+        wanted=wanted,
+        asked=_asked(),
+        may_write=_may_write(),
+        continued="cursor" in request.args,
+        most_replayed=MOST_REPLAYED,
     )
 
 
@@ -70,7 +80,7 @@ def replay(rejected_id: int) -> Response | tuple[str, int]:
             rejected_id, body=None if same else body, new_id=request.form.get("new_id") == "1"
         )
     except (Conflict, Refused) as error:
-        return _one(_ingest().one(rejected_id), problem=error.detail, typed=body), 422
+        return _one(_ingest().one(rejected_id), problem=refusal(error.detail), typed=body), 422
     except ServiceDown:
         words = gettext("Nothing was sent: the service does not answer. Your text is kept; try again.")
         return _one(rejected, problem=words, typed=body), 503
@@ -88,17 +98,19 @@ def dismiss(rejected_id: int) -> Response | tuple[str, int]:
     reason = request.form.get("reason", "").strip()[:MAX_WORDS]
     if not reason:
         return _one(_ingest().one(rejected_id), problem=gettext("Say why it needs nothing.")), 422
-    _ingest().dismiss(rejected_id, reason)
-    flash(gettext("Dismissed. It stays kept, and you can take this back."))
-    return redirect(url_for("deliveries.rejection", rejected_id=rejected_id))
+    return _moved(
+        rejected_id,
+        lambda: _ingest().dismiss(rejected_id, reason),
+        gettext("Dismissed. It stays kept, and you can take this back."),
+    )
 
 
 @pages.post("/data/deliveries/<int:rejected_id>/reopen")
 @signed_in
 def reopen(rejected_id: int) -> Response:
-    _ingest().reopen(rejected_id)
-    flash(gettext("The dismissal was taken back."))
-    return redirect(url_for("deliveries.rejection", rejected_id=rejected_id))
+    return _moved(
+        rejected_id, lambda: _ingest().reopen(rejected_id), gettext("The dismissal was taken back.")
+    )
 
 
 @pages.post("/data/deliveries/replay")
@@ -137,7 +149,12 @@ def try_payload() -> str | tuple[str, int]:
         effects = try_events(sessions.scoring().service, translated.events)
     except (Refused, NotFound, ServiceDown) as error:
         words = (
-            error.detail if isinstance(error, Refused | NotFound) else gettext("A service does not answer.")
+            refusal(error.detail)
+            if isinstance(error, Refused | NotFound)
+            else gettext(
+                "%(service)s does not answer. What you wrote is kept; try again.",
+                service=service_name(error.service),
+            )
         )
         page = render_template("try_payload.html", tried=None, payload=payload, source=source, problem=words)
         return page, 503 if isinstance(error, ServiceDown) else 422
@@ -152,6 +169,16 @@ def _tried(translated: Translated, effects: Sequence[Effect]) -> dict[str, objec
 
 def _ingest() -> Deliveries:
     return Deliveries(sessions.ingest().service)
+
+
+def _moved(rejected_id: int, act: Callable[[], Done], done: str) -> Response:
+    """Back to the rejection, with what came of it: someone else may have decided first."""
+    try:
+        act()
+        flash(done)
+    except Conflict:
+        flash(gettext("Nothing was changed: someone decided before you. This is how it stands."))
+    return redirect(url_for("deliveries.rejection", rejected_id=rejected_id))
 
 
 def _may_write() -> bool:
@@ -184,6 +211,12 @@ def _found(wanted: dict[str, str], cursor: str | None) -> Found:
 
 
 def _one(rejected: Rejected, *, problem: str | None = None, typed: str | None = None) -> str:
+    of, _, event_id = (rejected.event_key or "").partition("|")
     return render_template(
-        "rejection.html", rejected=rejected, problem=problem, typed=typed, may_write=_may_write()
+        "rejection.html",
+        rejected=rejected,
+        problem=problem,
+        typed=typed,
+        may_write=_may_write(),
+        follow={"of": of, "id": event_id} if event_id and current_user.may("deliveries:read") else None,
     )

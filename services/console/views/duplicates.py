@@ -11,6 +11,7 @@ from services.console import sessions
 from services.console.access import signed_in
 from services.console.answers import Done
 from services.console.catalogue import gettext
+from services.console.refusals import refusal
 from services.console.services import Conflict, NotAllowed, NotFound, Refused, ServiceDown, ServiceError
 
 pages = Blueprint("duplicates", __name__)
@@ -88,7 +89,7 @@ def _told(act: Callable[[], Done]) -> Done | None:
     try:
         return act()
     except Conflict as error:
-        flash(gettext("Nothing was changed. %(detail)s", detail=error.detail))
+        flash(gettext("Nothing was changed. %(detail)s", detail=refusal(error.detail)))
     except NotFound:
         flash(gettext("Nothing was changed: it is not there any more."))
     except NotAllowed:

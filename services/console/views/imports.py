@@ -5,12 +5,14 @@ from typing import Any
 
 from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
 from flask_babel import format_decimal
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from services.console import sessions
 from services.console.access import signed_in, wants_fragment
 from services.console.answers import ColumnDoubt, Import
 from services.console.catalogue import gettext
+from services.console.refusals import refusal
 from services.console.services import Conflict, Refused, ServiceDown
 
 pages = Blueprint("imports", __name__)
@@ -91,7 +93,7 @@ def upload() -> str | Response | tuple[str, int]:
             file.filename, file.stream, source=request.form.get("source", "").strip()
         )
     except Refused as error:
-        return _listing(error=error.detail), 422
+        return _listing(error=refusal(error.detail)), 422
     return redirect(url_for("imports.one", import_id=one.import_id))
 
 
@@ -123,10 +125,10 @@ def decide(import_id: object) -> str | Response | tuple[str, int]:
             case _:
                 ingest.check_import(found.import_id, mapping)
     except Refused as error:
-        words = error.detail or ", ".join(error.fields)
+        words = Markup(" ").join(refusal(one) for one in error.reasons)
         return _one(found.model_copy(update={"mapping": mapping}), error=words, change=True), 422
     except Conflict as error:
-        flash(error.detail)
+        flash(refusal(error.detail))
     return redirect(url_for("imports.one", import_id=import_id))
 
 

@@ -10,6 +10,7 @@ from services.console import sessions
 from services.console.access import signed_in, wants_fragment
 from services.console.answers import SourceDetail, SourceTrial
 from services.console.catalogue import gettext
+from services.console.refusals import refusal
 from services.console.services import Conflict, Refused, ServiceDown
 
 pages = Blueprint("sources", __name__, url_prefix="/data/sources")
@@ -88,7 +89,7 @@ def save() -> str | Response | tuple[str, int]:
     except Refused as error:
         return _draw(_refused(draft, error, name)), 422
     except Conflict as error:
-        return _draw(Editor(**draft, source=_known(name), problem=error.detail)), 409
+        return _draw(Editor(**draft, source=_known(name), problem=refusal(error.detail))), 409
     flash(gettext("Version %(version)s of %(name)s is in force.", version=saved.version, name=saved.name))
     if saved.secret:
         return _draw(_editor(saved.name, secret=saved.secret))
@@ -102,7 +103,7 @@ def rotate(name: str) -> str | Response | tuple[str, int]:
     try:
         made = sessions.ingest().add_source_secret(name, given or None)
     except (Conflict, Refused) as error:
-        editor = _editor(name, problem=error.detail)
+        editor = _editor(name, problem=refusal(error.detail))
         return _draw(editor), 422
     if made.secret:
         return _draw(_editor(name, secret=made.secret))
@@ -163,7 +164,7 @@ def _tried() -> Editor:
 def _refused(draft: dict[str, Any], error: Refused, name: str | None) -> Editor:
     known = None if wants_fragment() else _known(name)
     problems = [dict(one) for one in error.problems]
-    return Editor(**draft, source=known, problems=problems, problem="" if problems else error.detail)
+    return Editor(**draft, source=known, problems=problems, problem="" if problems else refusal(error.detail))
 
 
 def _known(name: str | None) -> SourceDetail | None:

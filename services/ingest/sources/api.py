@@ -269,8 +269,7 @@ def create_blueprint(pool: Pool, sealer: Sealer, settings: IngestSettings) -> AP
 
 
 def _who() -> str:
-    caller = principal()
-    return caller.user_name or caller.name
+    return principal().called
 
 
 def _is_callers(name: str) -> bool:

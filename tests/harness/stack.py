@@ -1,0 +1,42 @@
+"""Ingest, scoring, their workers and the console of one installation, as real processes."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.harness.platform import Installation
+from tests.harness.processes import free_port, server, worker
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where each service answers: `console`, `ingest`, `scoring`."""
+
+    installation: Installation
+    urls: Mapping[str, str]
+
+    def client(self, service: str, *scopes: str) -> httpx.Client:
+        """An API client with a new key."""
+        headers = {"Authorization": f"Bearer {self.installation.key(*scopes)}"}
+        return httpx.Client(base_url=self.urls[service], headers=headers, timeout=30)
+
+
+@contextmanager
+def running_stack(installation: Installation, folder: Path) -> Iterator[Stack]:
+    """All of them, until the end of the block; what they write is in `folder`. No responder: nothing
+    answers at its address."""
+    environment = installation.environment | {
+        "INGEST_IMPORT_FOLDER": str(folder / "imports"),
+        "RESPONDER_URL": f"http://127.0.0.1:{free_port()}",
+    }
+    with ExitStack() as running:
+        for service in ("ingest", "scoring"):
+            running.enter_context(worker(service, environment, folder / f"{service}-worker.log"))
+        for service in ("ingest", "scoring", "console"):
+            url = running.enter_context(server(service, environment, folder / f"{service}.log"))
+            environment |= {f"{service.upper()}_URL": url}
+        urls = {name: environment[f"{name.upper()}_URL"] for name in ("ingest", "scoring", "console")}
+        yield Stack(installation, urls)
