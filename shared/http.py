@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import orjson
 import psycopg
@@ -30,6 +30,9 @@ class Closable(Protocol):
 PUBLIC = "public"
 RESOURCES = "eclaireur.resources"
 RETRY_AFTER_S = 5
+NOT_STORABLE: Final = (None, "22003", "22021", "22P05")
+"""SQLSTATE of what the sender's value is to blame for: U+0000 (never sent), a number out of range, a character
+that the encoding lacks. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 REQUESTS = Counter("http_requests_total", "Answers", ["service", "endpoint", "status"])
 LATENCY = Histogram("http_request_seconds", "Time to answer", ["service", "endpoint"])
@@ -203,6 +206,8 @@ def create_api(
     @app.errorhandler(UnicodeEncodeError)
     def on_not_storable(error: Exception) -> Response:
         """What no model refused and Postgres does not hold: U+0000, half a character, a number too large."""
+        if isinstance(error, psycopg.Error) and error.sqlstate not in NOT_STORABLE:
+            return on_error(error)
         log.warning("value_not_storable", endpoint=request.endpoint, error=type(error).__name__)
         return problem_response(
             Problem(

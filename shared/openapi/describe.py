@@ -2,7 +2,7 @@
 
 From the code come routes, parameters, bodies, the scope of each route and the words of its docstring; from
 api.yaml what only a person knows: examples, the theme, the answer's status, French words. The schema of an
-answer is made of its example: each of its members must be there, of its kind.
+answer is made of its example: each of its members must be there, of its kind (or those of `another` example).
 
 Format: https://spec.openapis.org/oas/v3.1.0
 """
@@ -119,12 +119,14 @@ def _responses(
     content_type = note.get("answer_type", JSON)
     example = note.get("answer")
     schema = {"type": "string"} if isinstance(example, str) else schema_of(example)
+    if "another" in note:
+        schema = {"anyOf": [schema, schema_of(note["another"])]}
     media: dict[str, Any] = {"schema": schema}
     if example is not None:
         media["example"] = example
     answers = {str(status): {"description": note.get("then", "Done"), "content": {content_type: media}}}
-    for other, description in note.get("or", {}).items():
-        answers[str(other)] = {"description": description, "content": {JSON: {"schema": {"type": "object"}}}}
+    for other, told in note.get("or", {}).items():
+        answers[str(other)] = {"description": told["then"], "content": {told["answer_type"]: {"schema": {}}}}
     refused = {503, *note.get("refuses", ())}
     if rule != PUBLIC:
         refused |= {401, 403}

@@ -165,12 +165,12 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
     ids=range(15),
 )
 def test_hostile_xml_is_refused_at_once_and_never_an_error(body: bytes) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(InvalidEvent):
         salesforce.parse(webhook_call(body))
     with pytest.raises(SignatureRefused):
         salesforce.verify(webhook_call(body), ORGANISATION)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_xml_is_only_read_by_the_parser_that_refuses_dtds() -> None:

@@ -178,12 +178,12 @@ def test_what_is_no_notification_is_untranslatable(payload: Any) -> None:
 
 
 def signed_standard(body: bytes, secret: str = SECRET, webhook_id: str = "msg_1") -> WebhookCall:
-    signature = Webhook(secret).sign(webhook_id, NOW, body.decode())
+    at = datetime.now(UTC)  # the library holds it against its own clock
     return webhook_call(
         body,
         webhook_id=webhook_id,
-        webhook_timestamp=str(int(NOW.timestamp())),
-        webhook_signature=signature,
+        webhook_timestamp=str(int(at.timestamp())),
+        webhook_signature=Webhook(secret).sign(webhook_id, at, body.decode()),
     )
 
 

@@ -248,6 +248,11 @@ def test_whatever_json_comes_a_source_gives_valid_events_or_what_was_not_underst
             validate_event(one, now=NOW)
 
 
+def test_a_literal_of_the_old_form_is_read_as_text() -> None:
+    """jmespath warns of it, which no run may make an error of."""
+    assert Evaluator().find("a || `none`", {}, "x") == "none"
+
+
 EXPRESSIONS = st.text(alphabet="ab.[]*?@|&(){}:,'\"`<=!012 ", max_size=24) | st.sampled_from(
     ["sort_by(@, &a)", "max_by(a, &b)", "sum(a)", "join(',', a)", "a[?b > `1`].c", "merge(a, @)"]
 )  # fmt: skip
