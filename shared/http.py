@@ -31,8 +31,8 @@ PUBLIC = "public"
 RESOURCES = "eclaireur.resources"
 RETRY_AFTER_S = 5
 NOT_STORABLE: Final = (None, "22003", "22008", "22009", "22021", "22P05")
-"""SQLSTATE of what the sender's value is to blame for: U+0000 (never sent), a number, a time or an offset out of
-range, a character that the encoding lacks. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+"""SQLSTATE of what the sender's value is to blame for: U+0000 (never sent), a number, a time or an offset out
+of range, a character that the encoding lacks. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 REQUESTS = Counter("http_requests_total", "Answers", ["service", "endpoint", "status"])
 LATENCY = Histogram("http_request_seconds", "Time to answer", ["service", "endpoint"])
@@ -205,7 +205,7 @@ def create_api(
     @app.errorhandler(psycopg.DataError)
     @app.errorhandler(UnicodeEncodeError)
     def on_not_storable(error: Exception) -> Response:
-        """What no model refused and Postgres does not hold: U+0000, half a character, what is out of range."""
+        """What no model refused and Postgres does not hold: U+0000, half a character, 9e99999."""
         if isinstance(error, psycopg.Error) and error.sqlstate not in NOT_STORABLE:
             return on_error(error)
         log.warning("value_not_storable", endpoint=request.endpoint, error=type(error).__name__)
@@ -213,7 +213,7 @@ def create_api(
             Problem(
                 422,
                 "A value cannot be stored",
-                "It holds U+0000 or half of a character, or a number or a time out of range. Nothing was taken.",
+                "It holds U+0000, half of a character, or a number or time out of range. Nothing was taken.",
             )
         )
 
