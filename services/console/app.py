@@ -42,6 +42,7 @@ from services.console.views import (
     leads,
     model,
     quality,
+    reference,
     sign_in,
     sources,
     today,
@@ -113,6 +114,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
         deliveries,
         imports,
         duplicates,
+        reference,
         model,
     ):
         app.register_blueprint(pages.pages)
@@ -172,6 +174,7 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         source_kind_name=wording.source_kind_name,
         source_state=wording.source_state,
         service_name=wording.service_name,
+        still_works=wording.still_works,
         sentence=wording.sentence,
         who=wording.who,
         vendor_name=wording.vendor_name,

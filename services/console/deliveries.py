@@ -9,6 +9,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from services.console.answers import Answer
+from services.console.layout import laid_out
 from services.console.services import Service
 
 PAGE = 50
@@ -55,6 +56,10 @@ class Body(Answer):
     text: str | None = None
     hex: str | None = None
     bytes: int = 0
+
+    @property
+    def laid_out(self) -> str:
+        return laid_out(self.text or "")
 
 
 class Decision(Answer):
@@ -103,6 +108,31 @@ class Path(Answer):
     status: str
     steps: tuple[Step, ...] = ()
     events_waiting: int | None = None
+
+
+class Arrival(Answer):
+    """One event that came from a source; `unscored` says why it led to no score."""
+
+    id: str
+    at: datetime
+    outcome: str
+    lead_id: str | None = None
+    score_version: int | None = None
+    unscored: str | None = None
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is known of it: what it was, and whether its lead was scored."""
+        stored = Step(step="stored", at=self.at, outcome=self.outcome)
+        if self.outcome != "new":
+            return (stored,)
+        scored = "scored" if self.score_version is not None else "not_scored"
+        return (stored, Step(step="scored", at=self.at, outcome=scored, why_not=self.unscored))
+
+
+class Arrivals(Answer):
+    deliveries: tuple[Arrival, ...] = ()
+    next_cursor: str | None = None
 
 
 class Paused(Answer):
@@ -190,6 +220,9 @@ class Deliveries:
 
     def path(self, source: str, event_id: str) -> Path:
         return self.ingest.get(Path, "/v1/deliveries", source=source, id=event_id)
+
+    def latest(self, source: str, cursor: str | None) -> Arrivals:
+        return self.ingest.get(Arrivals, "/v1/deliveries", source=source, limit=PAGE, cursor=cursor)
 
     def status(self) -> IngestStatus:
         return self.ingest.get(IngestStatus, "/v1/status")

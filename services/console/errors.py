@@ -11,7 +11,7 @@ from services.console.catalogue import gettext
 from services.console.refusals import refusal
 from services.console.services import NotAllowed, NotFound, ServiceDown, ServiceError
 from services.console.sessions import PeopleUnavailable
-from services.console.wording import service_name
+from services.console.wording import service_name, still_works
 
 log = structlog.get_logger()
 Answer = tuple[str, int]
@@ -57,7 +57,13 @@ def error_pages(app: Flask) -> None:
                 return _page(
                     503,
                     gettext("%(service)s does not answer", service=service_name(error.service)),
-                    gettext("Nothing is lost: what comes in is kept and read later. Try again in a minute."),
+                    " ".join(
+                        (
+                            gettext("Nothing is lost: what comes in is kept and read later."),
+                            still_works(error.service),
+                            gettext("Try again in a minute."),
+                        )
+                    ),
                 )
             case _:
                 return _page(422, gettext("This was not accepted"), refusal(error.detail))

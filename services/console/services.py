@@ -94,6 +94,10 @@ class Service:
     token: str
     language: str
 
+    @property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language}
+
     def get(self, answer: type[A], path: str, **query: str | int | None) -> A:
         return self._call(answer, "GET", path, params={k: v for k, v in query.items() if v is not None})
 
@@ -122,7 +126,7 @@ class Service:
 
     def download(self, path: str) -> Iterator[bytes]:
         """The body of a good answer in pieces. Raises as the others do, before the first."""
-        request = self.client.build_request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+        request = self.client.build_request("GET", path, headers=self._headers)
         try:
             response = self.client.send(request, stream=True)
             if not response.is_success:
@@ -138,12 +142,11 @@ class Service:
         method: str,
         path: str,
         *,
-        sent: Mapping[str, str] | None = None,
+        sent: dict[str, str] | None = None,
         **content: Any,
     ) -> A:
-        headers = {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language, **(sent or {})}
         try:
-            response = self.client.request(method, path, headers=headers, **content)
+            response = self.client.request(method, path, headers=self._headers | (sent or {}), **content)
         except httpx.HTTPError as error:
             raise ServiceDown(self.name, type(error).__name__) from error
         if response.is_success:

@@ -267,6 +267,19 @@ def service_name(service: str) -> str:
             return gettext("A service")
 
 
+def still_works(service: str) -> str:
+    """What a person can do meanwhile."""
+    match service:
+        case "ingest":
+            return gettext("The queue, the leads and the drafts work.")
+        case "scoring":
+            return gettext("Sources, deliveries and imports work.")
+        case "responder":
+            return gettext("The queue, the leads and the data pages work.")
+        case _:
+            return gettext("The other pages work.")
+
+
 def who(name: str) -> str:
     """A person or an API key, as the services name them; the first person's name is ours."""
     if name == "Administrator":

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -59,19 +59,41 @@ def free_port() -> int:
 @contextmanager
 def server(service: str, environment: Mapping[str, str], log: Path) -> Iterator[str]:
     """The HTTP server of a service, ready; gives its address."""
-    served = SERVERS[service]
-    port = free_port()
-    env = {**environment, served.port_variable: str(port)}
-    with running(gunicorn_command(served, env), env, log) as process:
-        url = f"http://127.0.0.1:{port}"
+    with servers([service], environment, log.parent, log=log) as urls:
+        yield urls[service]
 
-        def ready() -> bool:
-            if process.poll() is not None:
-                raise AssertionError(f"{service} stopped:\n{log.read_text()[-4000:]}")
-            try:
-                return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
-            except httpx.HTTPError:
-                return False
 
-        wait_until(ready, timeout_s=READY_S, what=f"{service} ready")
-        yield url
+@contextmanager
+def servers(
+    services: Sequence[str], environment: Mapping[str, str], folder: Path, *, log: Path | None = None
+) -> Iterator[dict[str, str]]:
+    """The HTTP servers of several services, started at once; each finds the others. Gives their addresses
+    when all are ready; each one's log is in `folder` unless `log` is given."""
+    ports = dict(zip(services, free_ports(len(services)), strict=True))
+    urls = {service: f"http://127.0.0.1:{port}" for service, port in ports.items()}
+    found = {f"{service.upper()}_URL": url for service, url in urls.items()}
+    logs = {service: log or folder / f"{service}.log" for service in services}
+    with ExitStack() as started:
+        processes = {}
+        for service, port in ports.items():
+            served = SERVERS[service]
+            env = {**found, **environment, served.port_variable: str(port)}
+            command = gunicorn_command(served, env)
+            processes[service] = started.enter_context(running(command, env, logs[service]))
+        for process in processes.values():
+            started.callback(process.terminate)  # all are told to stop before one is waited for
+        for service, process in processes.items():
+            _wait_for(service, process, urls[service], logs[service])
+        yield urls
+
+
+def _wait_for(service: str, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    def ready() -> bool:
+        if process.poll() is not None:
+            raise AssertionError(f"{service} stopped:\n{log.read_text()[-4000:]}")
+        try:
+            return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    wait_until(ready, timeout_s=READY_S, what=f"{service} ready")

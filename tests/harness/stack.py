@@ -1,14 +1,14 @@
 """Ingest, scoring, their workers and the console of one installation, as real processes."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from tests.harness.platform import Installation
-from tests.harness.processes import free_port, server, worker
+from tests.harness.processes import free_port, servers, worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,9 @@ def running_stack(installation: Installation, folder: Path) -> Iterator[Stack]:
         "INGEST_IMPORT_FOLDER": str(folder / "imports"),
         "RESPONDER_URL": f"http://127.0.0.1:{free_port()}",
     }
-    with ExitStack() as running:
-        for service in ("ingest", "scoring"):
-            running.enter_context(worker(service, environment, folder / f"{service}-worker.log"))
-        for service in ("ingest", "scoring", "console"):
-            url = running.enter_context(server(service, environment, folder / f"{service}.log"))
-            environment |= {f"{service.upper()}_URL": url}
-        urls = {name: environment[f"{name.upper()}_URL"] for name in ("ingest", "scoring", "console")}
+    with (
+        worker("ingest", environment, folder / "ingest-worker.log"),
+        worker("scoring", environment, folder / "scoring-worker.log"),
+        servers(("ingest", "scoring", "console"), environment, folder) as urls,
+    ):
         yield Stack(installation, urls)

@@ -13,6 +13,7 @@ from services.console.access import signed_in, wants_fragment
 from services.console.catalogue import gettext
 from services.console.deliveries import (
     MOST_REPLAYED,
+    Arrivals,
     Deliveries,
     Done,
     Effect,
@@ -23,6 +24,7 @@ from services.console.deliveries import (
     Translated,
     try_events,
 )
+from services.console.layout import laid_out
 from services.console.refusals import refusal
 from services.console.services import Conflict, NotFound, Refused, ServiceDown
 from services.console.wording import service_name
@@ -40,6 +42,7 @@ class Found:
     rejected: RejectedList
     status: IngestStatus
     path: Path | None
+    latest: Arrivals | None
     down: list[str]
 
 
@@ -74,7 +77,8 @@ def replay(rejected_id: int) -> Response | tuple[str, int]:
     rejected = _ingest().one(rejected_id)
     # Browsers send lines ended by CR LF: a body that is otherwise unchanged was not edited.
     body = None if typed is None else typed.replace("\r\n", "\n")
-    same = (rejected.body.text or "").replace("\r\n", "\n") == body
+    came = (rejected.body.text or "").replace("\r\n", "\n")
+    same = body in (came, laid_out(came))
     try:
         done = _ingest().replay(
             rejected_id, body=None if same else body, new_id=request.form.get("new_id") == "1"
@@ -204,10 +208,15 @@ def _found(wanted: dict[str, str], cursor: str | None) -> Found:
     try:
         rejected = ingest.rejected(wanted, cursor)
         status = ingest.status() if current_user.may("status:read") else IngestStatus()
-        may_follow = all(asked.values()) and current_user.may("deliveries:read")
-        return Found(rejected, status, ingest.path(asked["of"], asked["id"]) if may_follow else None, [])
+        path = latest = None
+        if asked["of"] and current_user.may("deliveries:read"):
+            if asked["id"]:
+                path = ingest.path(asked["of"], asked["id"])
+            else:
+                latest = ingest.latest(asked["of"], request.args.get("before"))
+        return Found(rejected, status, path, latest, [])
     except ServiceDown as error:
-        return Found(RejectedList(), IngestStatus(), None, [error.service])
+        return Found(RejectedList(), IngestStatus(), None, None, [error.service])
 
 
 def _one(rejected: Rejected, *, problem: str | None = None, typed: str | None = None) -> str:

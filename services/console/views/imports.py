@@ -1,9 +1,21 @@
 """Imports: a file in, its columns confirmed, checked in words, then followed to its end."""
 
-from collections.abc import Mapping
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from flask import Blueprint, Flask, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    flash,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask_babel import format_decimal
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -12,7 +24,7 @@ from services.console import sessions
 from services.console.access import signed_in, wants_fragment
 from services.console.answers import ColumnDoubt, Import
 from services.console.catalogue import gettext
-from services.console.refusals import refusal
+from services.console.refusals import in_words, refusal
 from services.console.services import Conflict, Refused, ServiceDown
 
 pages = Blueprint("imports", __name__)
@@ -137,11 +149,28 @@ def decide(import_id: object) -> str | Response | tuple[str, int]:
 def errors(import_id: object) -> Response:
     name = gettext("rows to mend")
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(
-        sessions.ingest().import_errors(str(import_id)),
-        content_type="text/csv; charset=utf-8",
-        headers=headers,
-    )
+    rows = with_reasons_in_words(sessions.ingest().import_errors(str(import_id)))
+    return Response(stream_with_context(rows), content_type="text/csv; charset=utf-8", headers=headers)
+
+
+def with_reasons_in_words(pieces: Iterable[bytes]) -> Iterator[str]:
+    """A file of refused rows with the reason of each, which is its last cell, in the page's language."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    for *cells, reason in csv.reader(_lines(pieces)):
+        writer.writerow([*cells, in_words(reason) or reason])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    rest = ""
+    for text in codecs.iterdecode(pieces, "utf-8"):
+        *whole, rest = (rest + text).split("\n")
+        yield from (f"{line}\n" for line in whole)
+    if rest:
+        yield rest
 
 
 def chosen(one: Import, form: Mapping[str, str]) -> dict[str, Any]:

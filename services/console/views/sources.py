@@ -12,6 +12,7 @@ from services.console.answers import SourceDetail, SourceTrial
 from services.console.catalogue import gettext
 from services.console.refusals import refusal
 from services.console.services import Conflict, Refused, ServiceDown
+from services.console.wording import source_state
 
 pages = Blueprint("sources", __name__, url_prefix="/data/sources")
 
@@ -48,10 +49,13 @@ def page() -> str:
     try:
         answer = sessions.ingest().sources()
     except ServiceDown as error:
-        return render_template("sources.html", down=[error.service], used=[], unused=[], days=7)
+        return render_template("sources.html", down=[error.service], used=[], unused=[], ailing=0, days=7)
     used = [row for row in answer.sources if row.in_use]
     unused = [row for row in answer.sources if not row.in_use]
-    return render_template("sources.html", down=[], used=used, unused=unused, days=answer.activity_days)
+    ailing = sum(source_state(row).tone == "warn" for row in used)
+    return render_template(
+        "sources.html", down=[], used=used, unused=unused, ailing=ailing, days=answer.activity_days
+    )
 
 
 @pages.get("/new")

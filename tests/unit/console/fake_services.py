@@ -375,7 +375,7 @@ def _handler(services: FakeServices) -> type[BaseHTTPRequestHandler]:
             url = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(url.query).items()}
             services.calls.append((method, self.path, body))
-            area = url.path.split("/")[2]
+            area = url.path.split("/")[2] if url.path.startswith("/v1/") else url.path
             allowed = "verdict" if url.path.endswith("/verdict") else area
             caller = services.tokens.read(self.headers.get("Authorization", "").removeprefix("Bearer "))
             if SERVICE_OF.get(area, "ingest") in services.down:

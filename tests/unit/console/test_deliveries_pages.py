@@ -220,3 +220,58 @@ def test_a_tried_payload_tells_what_it_would_do(
     ingest.routes["POST", "/v1/dry-runs"] = (400, {"title": "The body cannot be read", "detail": "line 1"})
     refused = send(ivan, "/data/deliveries/try", payload="{", source="")
     assert (refused.status_code, "line 1" in refused.text) == (422, True)
+
+
+def test_whoever_decides_second_is_told_so_and_loses_nothing(
+    make_console: Callable[..., Flask], ingest: FakeServices
+) -> None:
+    reader = sign_in(
+        make_console(ingest_url=ingest.url).test_client(), email="ivan@example.fr", language="fr"
+    )
+    ingest.routes["POST", "/v1/rejected/7/dismiss"] = (409, {"title": "It was replayed already"})
+    answer = send(reader, "/data/deliveries/7/dismiss", reason="a test")
+    assert "quelqu’un a décidé avant vous" in reader.get(answer.location).text
+
+    said = {"title": "It was replayed already", "detail": "Nothing was changed. Post a new event instead."}
+    ingest.routes["POST", "/v1/rejected/7/replay"] = (409, said)
+    token = csrf(reader.get("/data/deliveries/7").text)
+    ingest.routes["GET", "/v1/rejected/7"] = (200, one(status="replayed"))
+    body = {"csrf_token": token, "body": "what I mended"}
+    page = reader.post("/data/deliveries/7/replay", data=body).text
+    assert "Quelqu’un l’a déjà rejouée" in page
+    assert "what I mended" in page
+
+
+@pytest.mark.parametrize(
+    ("many", "words"), [(1, "Replay the one"), (1240, "Replay the 1,240"), (100_000, "the 10,000 oldest")]
+)
+def test_the_button_says_how_many_it_replays(
+    ivan: FlaskClient, ingest: FakeServices, many: int, words: str
+) -> None:
+    counts = [
+        {"source": "forms", "reason": "invalid_event", "status": "waiting", "count": many},
+        {"source": "crm", "reason": "invalid_event", "status": "waiting", "count": 5},
+    ]
+    ingest.routes["GET", "/v1/rejected"] = (200, {"rejected": [row()], "next_cursor": None, "counts": counts})
+    assert words in ivan.get("/data/deliveries?source=forms").text
+
+
+def test_without_an_id_the_latest_of_a_source_are_listed(ivan: FlaskClient, ingest: FakeServices) -> None:
+    came = [
+        {"id": "e1", "at": AT, "outcome": "new", "lead_id": lead_id(0), "score_version": 3},
+        {"id": "e0", "at": AT, "outcome": "new", "lead_id": lead_id(0), "unscored": "no_model"},
+        {"id": "e0", "at": AT, "outcome": "repeated"},
+    ]
+    ingest.routes["GET", "/v1/deliveries"] = (200, {"deliveries": came, "next_cursor": "older"})
+    page = ivan.get("/data/deliveries?of=crm").text
+    for words in ("Its lead was scored", "no model is published", "no second effect", "before=older"):
+        assert words in page
+
+
+def test_the_descriptions_of_the_services_are_read_through_the_console(
+    ivan: FlaskClient, ingest: FakeServices
+) -> None:
+    ingest.routes["GET", "/openapi.json"] = (200, {"openapi": "3.1.0"})
+    assert ivan.get("/reference/ingest/openapi.json").json == {"openapi": "3.1.0"}
+    for path in ("/reference/ingest/metrics", "/reference/postgres/docs", "/reference/ingest/v1/rejected"):
+        assert ivan.get(path).status_code == 404

@@ -1,6 +1,8 @@
 """Refusals on French pages are in French: every sentence that a service can say is known."""
 
 import ast
+import csv
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from flask import Flask
 from flask_babel import force_locale
 
 from services.console.refusals import in_words, refusal
+from services.console.views.imports import with_reasons_in_words
 
 ROOT = Path(__file__).parents[3]
 # What carries a sentence to a person: an error, or the detail (second argument) of a problem.
@@ -107,3 +110,14 @@ def test_a_refusal_is_told_in_french_with_its_parts(console: Flask, said: str, f
 def test_a_sentence_that_is_not_known_is_marked_as_english_and_never_as_markup(console: Flask) -> None:
     with console.test_request_context(), force_locale("fr"):
         assert refusal("Zut <b>") == '<span lang="en">Zut &lt;b&gt;</span>'
+
+
+def test_refused_rows_are_downloaded_with_reasons_in_french(console: Flask) -> None:
+    row = '99;"two\nlines";x'
+    pieces = f'\ufeffRéf,eclaireur_key,eclaireur_reason\r\n"{row.replace(chr(34), chr(34) * 2)}",k,'.encode()
+    why = b'"""Date"" holds no date that can be read: write it as 2026-03-31."\r\n'
+    with console.test_request_context(), force_locale("fr"):
+        told = "".join(with_reasons_in_words([pieces[:20], pieces[20:], why]))
+    head, *rows = csv.reader(io.StringIO(told))
+    assert head == ["\ufeffRéf", "eclaireur_key", "eclaireur_reason"]
+    assert rows == [[row, "k", "« Date » ne contient pas de date lisible : écrivez-la 2026-03-31."]]

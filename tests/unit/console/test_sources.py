@@ -57,7 +57,7 @@ def form(client: FlaskClient, **fields: str) -> dict[str, str]:
 
 def test_the_list_says_how_each_source_is_doing(integrator: FlaskClient) -> None:
     page = integrator.get("/data/sources/").text
-    assert "1 source brings leads" in page
+    assert "1 source is connected" in page
     assert "3 deliveries were not understood." in page
     assert "1,240" in page
     assert "Ready to connect" in page

@@ -48,12 +48,20 @@ export function replace(place, html) {
   const open = [...place.querySelectorAll("details[open][id]")].map((details) => details.id);
   place.replaceChildren(parse(html));
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  if (focus) place.querySelector(`[data-id="${CSS.escape(focus)}"] .row-link`)?.focus({ preventScroll: true });
-  else if (focusId) document.getElementById(focusId)?.focus({ preventScroll: true });
+  if (active) {
+    const again = focus
+      ? place.querySelector(`[data-id="${CSS.escape(focus)}"] .row-link`)
+      : focusId && document.getElementById(focusId);
+    const heading = place.querySelector("h1, h2");
+    // What had the focus may be gone: then what took its place is read from its heading on.
+    if (!again && heading) heading.tabIndex = -1;
+    (again || heading)?.focus({ preventScroll: true });
+  }
   place.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
   return true;
 }
 
 export function say(words) {
-  document.getElementById("said").textContent = words;
+  const said = document.getElementById("said");
+  if (said.textContent !== words) said.textContent = words;
 }

@@ -1,6 +1,6 @@
 // Keeps pages current while they are looked at, and never under a person's hands.
 import { busy } from "./draft.js";
-import { fetchFragment, replace } from "./fragment.js";
+import { fetchFragment, replace, say } from "./fragment.js";
 import { chosenId } from "./list.js";
 
 const MOST_ROWS = 200;
@@ -25,21 +25,30 @@ function mayReplace(place) {
   return document.querySelectorAll("#rows > .row").length <= MOST_ROWS;
 }
 
+// What a place has to say aloud, and that nothing more will change in it.
+function tell(place) {
+  const told = place.querySelector("[data-say]");
+  if (told) say(told.dataset.say);
+  if (told && "settled" in told.dataset) delete place.dataset.poll;
+}
+
 async function update(place) {
-  if (document.hidden || !mayReplace(place)) return;
+  if (!place.dataset.poll || document.hidden || !mayReplace(place)) return;
   const asked = place.dataset.poll;
   const answer = await fetchFragment(address(place));
   if (!answer || answer.status !== 200 || !mayReplace(place) || asked !== place.dataset.poll) return;
   const wanted = place.dataset.pollReload;
-  if (!wanted) replace(place, answer.html);
-  else if (!answer.html.includes("data-first-use")) location.reload();
+  if (!wanted) {
+    replace(place, answer.html);
+    tell(place);
+  } else if (!answer.html.includes("data-first-use")) location.reload();
 }
 
 function keep(place) {
   const every = 1000 * Number(place.dataset.pollS || 5);
   const again = async () => {
     await update(place);
-    setTimeout(again, every);
+    if (place.dataset.poll) setTimeout(again, every);
   };
   setTimeout(again, every);
 }
