@@ -13,6 +13,7 @@ from services.console.layout import laid_out
 from services.console.services import Service
 
 PAGE = 50
+LATEST = 20
 MOST_REPLAYED = 10_000
 """How many ingest replays at once, the oldest first."""
 
@@ -222,7 +223,7 @@ class Deliveries:
         return self.ingest.get(Path, "/v1/deliveries", source=source, id=event_id)
 
     def latest(self, source: str, cursor: str | None) -> Arrivals:
-        return self.ingest.get(Arrivals, "/v1/deliveries", source=source, limit=PAGE, cursor=cursor)
+        return self.ingest.get(Arrivals, "/v1/deliveries", source=source, limit=LATEST, cursor=cursor)
 
     def status(self) -> IngestStatus:
         return self.ingest.get(IngestStatus, "/v1/status")

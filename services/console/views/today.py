@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
 
 from services.console import sessions
 from services.console.access import signed_in, wants_fragment
@@ -58,8 +60,11 @@ class Filled:
 
 @pages.get("/")
 @signed_in
-def page() -> str:
-    """The whole page; for a script, the queue alone, or with a cursor the next rows alone."""
+def page() -> str | Response:
+    """The whole page; for a script, the queue alone, or with a cursor the next rows alone. Who may not read
+    leads begins with the data."""
+    if not current_user.may("leads:read"):
+        return redirect(url_for("data.page"))
     asked = Asked.from_request()
     filled = read(asked)
     if wants_fragment():

@@ -131,8 +131,10 @@ def test_people_out_of_reach_is_a_503_that_says_so(rep: FlaskClient, people: Peo
     assert rep.get("/readyz").status_code == 503
 
 
-def test_a_role_without_leads_is_told_so(console: Flask) -> None:
-    answer = sign_in(console.test_client(), email="ivan@example.fr").get("/")
+def test_a_role_without_leads_begins_with_the_data_and_is_told_so_elsewhere(console: Flask) -> None:
+    integrator = sign_in(console.test_client(), email="ivan@example.fr")
+    assert integrator.get("/").location == "/data"
+    answer = integrator.get("/model")
     assert answer.status_code == 403
     assert "Your role does not give access" in answer.text
 

@@ -65,7 +65,7 @@ def test_without_scoring_the_page_says_so(rep: FlaskClient, services: FakeServic
 def test_it_speaks_french(console: Flask) -> None:
     page = sign_in(console.test_client(), language="fr").get(PAGE).text
     assert "Doublons" in page
-    assert "Est-ce la même personne ?" in page
+    assert "Est-ce la même personne\u202f?" in page
 
 
 def test_a_lead_shows_who_it_is_and_splits(rep: FlaskClient, services: FakeServices) -> None:
