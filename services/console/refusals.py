@@ -21,14 +21,14 @@ _QUOTED: Final = re.compile(r"'([^']*)'")
 
 def refusal(said: str) -> str:
     """`said` by a service, in the page's language; safe to put into a page."""
-    if str(get_locale()) == "en":
-        return said
     words = in_words(said)
     return Markup('<span lang="en">{}</span>').format(said) if words is None else words
 
 
 def in_words(said: str) -> str | None:
-    """`said` in the language of the page; None when no sentence fits."""
+    """`said` in the language of the page, as plain text; None when no sentence fits."""
+    if str(get_locale()) == "en":
+        return said
     for sentence, pattern in _patterns():
         if found := pattern.fullmatch(said):
             return gettext(sentence, **{name: _part(value) for name, value in found.groupdict().items()})
