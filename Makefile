@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-long lint types check clean lock words bench-ingest
+.PHONY: help setup demo run test test-long lint types check clean lock words bench-ingest bench-reasons
 
 PYTHON ?= python3
 VENV := .venv
@@ -71,3 +71,6 @@ $(STAMP): pyproject.toml requirements.lock requirements-setup.lock
 
 NO_NETWORK := The packages could not be installed. Is there a network, and does the package index answer? \
 Behind a proxy set HTTPS_PROXY, with an index of your own set PIP_INDEX_URL; then run make setup again.
+
+bench-reasons: setup ## How fast scores are explained, beside XGBoost's own contributions
+	@$(BIN)/python -m bench.reasons
