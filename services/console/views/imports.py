@@ -33,6 +33,8 @@ MAX_FILE_BYTES = 1_000_000_000
 SHOWN = 20
 DATES = frozenset({"created", "closed", "occurred_at"})
 NUMBERS = frozenset({"attribute", "amount"})
+# The cells of a row that is too wide come joined to one: it must not break the download half-way.
+csv.field_size_limit(MAX_FILE_BYTES)
 
 
 def allow_files(app: Flask) -> None:
