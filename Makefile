@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-long lint types check clean lock words bench-ingest bench-reasons
+.PHONY: help setup demo run test test-faults test-long lint types check clean lock words bench-ingest bench-reasons
 
 PYTHON ?= python3
 VENV := .venv
@@ -25,7 +25,10 @@ run: setup ## The same for real use: its own empty folder and database (stop wit
 
 setup: $(STAMP) ## Install what the lock file says into .venv
 
-test-long: setup ## Run the tests that take minutes
+test-faults: setup ## Kill workers, brokers and whole installations in the middle of their work, and count
+	@$(BIN)/pytest -m long -n 2 --dist loadfile tests/faults
+
+test-long: setup ## Run the tests that take minutes, those included
 	@$(BIN)/pytest -m long
 
 lint: setup ## Check style and form

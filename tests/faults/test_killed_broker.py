@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import pytest
 from kafka import KafkaConsumer, TopicPartition
 
 from shared.kafka.admin import create_topics
@@ -11,6 +12,8 @@ from shared.kafka.publisher import Publisher
 from shared.records import Outgoing
 from tests.harness.embedded import running_kafka
 from tests.harness.processes import wait_until
+
+pytestmark = pytest.mark.long
 
 TOPIC = "probe"
 

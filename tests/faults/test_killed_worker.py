@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from services.ingest.accept import Sender, accept
 from services.scoring import store
@@ -15,6 +16,8 @@ from shared.kafka.publisher import Publisher
 from tests.harness.history import history, publish_a_model
 from tests.harness.platform import Installation, Platform, new_installation
 from tests.harness.processes import wait_until, worker
+
+pytestmark = pytest.mark.long
 
 NOW = datetime.now(UTC)
 WAITING = "SELECT id FROM outbox"

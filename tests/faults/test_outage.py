@@ -25,18 +25,23 @@ from tests.harness.history import publish_a_model
 from tests.harness.platform import Installation, Platform, new_installation
 from tests.harness.processes import free_port, running, wait_until, worker
 
+pytestmark = pytest.mark.long
+
 SENDERS = 4
 LEADS_PER_SENDER = 5
 BATCH = 20
+PAUSE_S = 0.05
+AWAY_S = 60
+SPOOLED = 2_000
+"""Events that must wait on the disk before ingest is killed, and half of those that come after."""
 
 
 @dataclass
 class Load:
-    """Senders that post numbered events, each of its own leads, `pause_s` after the answer to the last."""
+    """Senders that post numbered events, each of its own leads, PAUSE_S after the answer to the last."""
 
     url: str
     key: str
-    pause_s: float
     stopping: threading.Event = field(default_factory=threading.Event)
     acknowledged: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     refused: int = 0
@@ -50,7 +55,7 @@ class Load:
                 sent = [self._event(sender, next(numbers)) for _ in range(BATCH)]
                 while not self._post(client, sent) and not self.stopping.wait(0.2):
                     pass
-                self.stopping.wait(self.pause_s)
+                self.stopping.wait(PAUSE_S)
 
     def _event(self, sender: int, number: int) -> tuple[str, str, bytes]:
         lead = f"{sender}-{number % LEADS_PER_SENDER}"
@@ -87,8 +92,8 @@ class Load:
 
 
 @contextlib.contextmanager
-def under_load(url: str, key: str, pause_s: float) -> Iterator[Load]:
-    load = Load(url, key, pause_s)
+def under_load(url: str, key: str) -> Iterator[Load]:
+    load = Load(url, key)
     threads = [threading.Thread(target=load.run, args=(n,), daemon=True) for n in range(SENDERS)]
     for thread in threads:
         thread.start()
@@ -166,29 +171,31 @@ def stored(installation: Installation) -> list[str]:
         return [row["id"] for row in connection.execute(b"SELECT id FROM event").fetchall()]
 
 
-def outage(postgres: Platform, tmp_path: Path, *, away_s: float, spooled: int, pause_s: float) -> None:
+def test_an_outage_of_a_minute_and_a_kill_lose_and_double_nothing(platform: Platform, tmp_path: Path) -> None:
     """Load, no Kafka, kill -9 of ingest, more load, Kafka again; then count."""
     folder = tmp_path / "kafka"
     with contextlib.ExitStack() as kafka:
         broker = kafka.enter_context(running_kafka(folder))
-        platform = Platform(postgres.base_url, broker.server.bootstrap)
-        with new_installation(platform) as installation, contextlib.ExitStack() as stack:
+        with (
+            new_installation(Platform(platform.base_url, broker.server.bootstrap)) as installation,
+            contextlib.ExitStack() as stack,
+        ):
             publish_a_model(installation)
             ingest = Ingest(installation, broker.server.bootstrap, tmp_path)
             stack.callback(ingest.close)
             ingest.start()
             scoring = {**installation.environment, "WORKER_INSTANCE": "one"}
-            with under_load(ingest.url, installation.key("events:write"), pause_s) as load:
+            with under_load(ingest.url, installation.key("events:write")) as load:
                 wait_until(lambda: load.count > 10 * BATCH, what="a stream of events")
                 broker.kill()
                 gone = time.monotonic()
                 before = load.count
-                wait_until(lambda: ingest.waiting() > spooled, timeout_s=60, what="events on the disk")
+                wait_until(lambda: ingest.waiting() > SPOOLED, timeout_s=60, what="events on the disk")
                 ingest.kill()
                 ingest.start()
                 wait_until(
-                    lambda: load.count > before + 2 * spooled and time.monotonic() - gone > away_s,
-                    timeout_s=away_s + 120,
+                    lambda: load.count > before + 2 * SPOOLED and time.monotonic() - gone > AWAY_S,
+                    timeout_s=AWAY_S + 120,
                     what="a longer outage, with events still acknowledged",
                 )
                 waited = ingest.waiting()
@@ -215,12 +222,3 @@ def outage(postgres: Platform, tmp_path: Path, *, away_s: float, spooled: int, p
     assert len(set(rows) - all_ids) <= 2 * SENDERS * BATCH
     for lead, ids in acknowledged.items():
         assert [event_id for event_id in appeared[lead] if event_id in all_ids] == ids
-
-
-def test_a_short_outage_and_a_kill_lose_and_double_nothing(platform: Platform, tmp_path: Path) -> None:
-    outage(platform, tmp_path, away_s=0, spooled=100, pause_s=0.5)
-
-
-@pytest.mark.long
-def test_an_outage_of_a_minute_and_a_kill_lose_and_double_nothing(platform: Platform, tmp_path: Path) -> None:
-    outage(platform, tmp_path, away_s=60, spooled=2000, pause_s=0.05)

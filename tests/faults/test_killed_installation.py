@@ -17,6 +17,8 @@ from deploy.local.process import free_ports
 from deploy.processes import SERVERS, WORKERS
 from tests.harness.processes import wait_until
 
+pytestmark = pytest.mark.long
+
 START_S = 240.0
 
 
