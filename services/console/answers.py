@@ -398,6 +398,8 @@ class Import(Answer):
     accepted: int = 0
     refused: int = 0
     repeated: int = 0
+    known: int = 0
+    changed: int = 0
     received_at: datetime
     progress: ImportProgress = ImportProgress()
     file_kept: bool = True

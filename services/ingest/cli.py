@@ -82,13 +82,12 @@ def import_file(
                 closed=closed,
                 maps=maps or (),
             )
-            _confirm(
-                one,
-                mapping,
-                still_in_doubt(one["proposed"]["doubts"], mapping, maps or ()),
-                yes,
-                show_mapping,
-            )
+            doubts = still_in_doubt(one["proposed"]["doubts"], mapping, maps or ())
+            try:
+                _confirm(one, mapping, doubts, yes, show_mapping)
+            except (typer.Abort, typer.Exit):
+                ask(client, "POST", f"/v1/imports/{one['import_id']}/cancel")
+                raise
         path = f"/v1/imports/{one['import_id']}"
         if dry_run:
             one = follow(client, ask(client, "POST", f"{path}/dry-run", json=mapping), "Checking")
@@ -146,6 +145,8 @@ def _summary(one: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
         "lost": report.get("lost", 0),
         "open": report.get("open", 0),
         "skipped": {"key_on_an_earlier_row": one["repeated"] or report.get("repeated", 0)},
+        "rows_known": one["known"],
+        "rows_changed": one["changed"],
         "events_accepted": report.get("events", 0) if dry_run else one["accepted"],
         "rows_refused": report.get("refused", 0) if dry_run else one["refused"],
         "problems": report.get("problems", []),
@@ -170,6 +171,10 @@ def _tell(summary: dict[str, Any], as_json: bool) -> None:
         f"{summary['rows']} rows read ({summary['encoding']}): {summary['won']} won, {summary['lost']} lost, "
         f"{summary['open']} open. {summary['events_accepted']} events {held} held."
     )
+    if known := summary["rows_known"]:
+        typer.echo(f"{known} rows were known already, word for word, and say nothing new.")
+    if changed := summary["rows_changed"]:
+        typer.echo(f"{changed} rows say something else than before: their leads were updated.")
     if summary["key"] is None:
         typer.echo("No column names a lead for good: each row's content does. Give one with --key.")
     if repeated := summary["skipped"]["key_on_an_earlier_row"]:

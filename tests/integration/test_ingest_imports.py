@@ -162,6 +162,44 @@ def test_a_french_export_is_proposed_checked_and_published(
         assert set(last) == {"1", "2", "3", "4"}
 
 
+def test_a_newer_export_tells_only_what_is_new(installation: Installation, tmp_path: Path) -> None:
+    """Undated rows: an outcome and a changed field come at the newer file's date, all else stays."""
+    first = "id,Ville,Visites,Issue\n1,Lyon,3,oui\n2,Metz,1,\n3,Brest,,non\n"
+    later = "id,Ville,Visites,Issue\n1,Lyon,3,oui\n2,,9,oui\n3,Brest,,non\n4,Nice,2,\n"
+    with (
+        ingest(installation, tmp_path) as (client, environment),
+        worker("ingest", environment, tmp_path / "worker.log"),
+    ):
+
+        def imported(content: str, known_at: str) -> tuple[int, int, int]:
+            """Events taken, rows known already, rows that say something else."""
+            one = upload(client, content, source="crm", known_at=known_at)
+            condition = {
+                name: {"column": "Issue", "values": [v]} for name, v in (("won", "oui"), ("lost", "non"))
+            }
+            mapping = mapping_of(one, **condition, open={"column": "Issue", "values": [""]})
+            client.post(f"/v1/imports/{one['import_id']}/start", json=mapping).raise_for_status()
+            done = settled(client, one)
+            return done["accepted"], done["known"], done["changed"]
+
+        march, april = "2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"
+        assert imported(first, march) == (5, 0, 0)
+        assert imported(first, march) == (0, 3, 0)
+        assert imported(first, april) == (0, 3, 0)
+        assert imported(later, april) == (3, 2, 1)
+        assert imported(later, april) == (0, 4, 0)
+        # An older file says again what it said: it is overtaken by time, and the last word stays.
+        assert imported(first, march) == (1, 2, 1)
+        assert imported(later, april) == (0, 4, 0)
+    told = [e for e in published(installation) if e["subject"] == "2"]
+    assert [(e["type"], e["time"][:10]) for e in told[:3]] == [
+        ("crm.lead.created", "2026-03-01"),
+        ("crm.lead.updated", "2026-04-01"),
+        ("crm.lead.converted", "2026-04-01"),
+    ]
+    assert told[1]["data"]["lead"]["attributes"] == {"Ville": None, "Visites": 9}
+
+
 def test_what_is_ambiguous_is_asked_and_never_guessed(api: httpx.Client) -> None:
     one = upload(api, 'id,Created at,Budget,City\n1,01/02/2025,"1,234",Lyon\n2,03/04/2025,"5,678",Metz\n')
     assert [(d["column"], d["about"]) for d in one["proposed"]["doubts"]] == [
@@ -270,7 +308,8 @@ def test_files_are_private_and_removed_when_they_are_old(installation: Installat
             connection.execute("UPDATE import SET received_at = now() - interval '40 days'")
             assert running.remove_expired(connection, tmp_path / "imports", 30) == 1
         found = client.get(f"/v1/imports/{one['import_id']}").json()
-        assert (found["file_kept"], found["status"]) == (False, "cancelled")
+        assert (found["file_kept"], found["status"]) == (False, "expired")
+        assert "within 30 days" in found["error"]
         assert not list((tmp_path / "imports").rglob("*.csv"))
         start = client.post(f"/v1/imports/{one['import_id']}/start", json=mapping_of(one))
         assert start.status_code == 409

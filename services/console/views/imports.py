@@ -87,6 +87,7 @@ def status_words(status: str) -> str:
         "done": gettext("Done"),
         "failed": gettext("Stopped"),
         "cancelled": gettext("Cancelled"),
+        "expired": gettext("Never confirmed"),
     }.get(status, status)
 
 

@@ -24,7 +24,8 @@ from shared.tabular import TableError
 HISTORY = "events:history"
 _TOLD = (
     "import_id", "file_name", "bytes", "sha256", "origin", "source", "status", "mapping", "known_at",
-    "report", "error", "accepted", "refused", "repeated", "started_by", "received_at", "finished_at",
+    "report", "error", "accepted", "refused", "repeated", "known", "changed",
+    "started_by", "received_at", "finished_at",
 )  # fmt: skip
 
 

@@ -74,7 +74,7 @@ def check(
                 report.repeated += 1
                 continue
             counts.add(row)
-            events = reader.prepare(row, now)[0] if validate else []
+            events = [one.event for one in reader.prepare(row, now)] if validate else []
         except RowRefused as refusal:
             report.refused += 1
             if len(report.errors) < FIRST_ERRORS:

@@ -16,7 +16,7 @@ from shared.progress import shown_progress
 
 ASK_EVERY_S = 0.4
 UPLOAD_TIMEOUT_S = 600.0
-_SETTLED = frozenset({"checked", "done", "failed", "cancelled"})
+_SETTLED = frozenset({"checked", "done", "failed", "cancelled", "expired"})
 
 Import = dict[str, Any]
 

@@ -6,7 +6,7 @@ outcome. A history's row becomes the one event that it tells of.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -15,11 +15,10 @@ from typing import Any, Final
 from services.ingest.accept import Sender, accept
 from services.ingest.imports.errors_file import unescaped
 from services.ingest.imports.formats import read_date, read_number
+from services.ingest.imports.known import Event, Statement, event_id
 from services.ingest.imports.mapping import KEY_COLUMN, OWN_COLUMNS, Mapping, Role
 from shared.records import Outgoing
 from shared.tabular import parse_scalar
-
-Event = dict[str, Any]
 
 OTHERWISE: Final = "crm.activity.logged"
 # Where a cell of each role goes in an event's data; `stage` is what a change of stage leads to.
@@ -70,17 +69,22 @@ class RowReader:
         cells = dict(zip(self.columns, fields, strict=True))
         return Row(cells, self._key(cells), self._fate(cells))
 
-    def prepare(self, row: Row, now: datetime) -> tuple[list[Event], list[Outgoing]]:
-        """The row's events, and the same as they are published; all or none. Raises RowRefused."""
-        events = self.events(row)
+    def prepare(self, row: Row, now: datetime) -> list[Statement]:
+        """What the row says, each a valid event; all or none. Raises RowRefused."""
+        statements = self.statements(row)
+        self.outgoing((statement.event for statement in statements), now)
+        return statements
+
+    def outgoing(self, events: Iterable[Event], now: datetime) -> list[Outgoing]:
+        """The events as they are published. Raises RowRefused when one is not valid."""
         taken = accept([(b"", partial(_as_it_is, event)) for event in events], self._sender, now)
         if taken.refused:
             raise RowRefused(taken.refused[0].error)
-        return events, taken.outgoing
+        return taken.outgoing
 
-    def events(self, row: Row) -> list[Event]:
+    def statements(self, row: Row) -> list[Statement]:
         """Raises RowRefused when a date or an amount cannot be read, or a history's row has no date."""
-        return self._lead_events(row) if self.mapping.kind == "leads" else [self._history_event(row)]
+        return self._of_lead(row) if self.mapping.kind == "leads" else [self._of_history(row)]
 
     def moment(self, cells: dict[str, str], role: Role) -> datetime | None:
         """The date in the column of that role; None without such a column or value. Raises RowRefused."""
@@ -112,17 +116,23 @@ class RowReader:
             return "lost" if lost.holds(cells) else None
         return "lost" if cells[won.column].strip() else None
 
-    def _lead_events(self, row: Row) -> list[Event]:
-        created_at = self.moment(row.cells, "created") or self.known_at
-        data: dict[str, Any] = {"lead": self._lead(row.cells), **self._amount(row.cells)}
-        made = [self._event("crm.lead.created", row.key, row.key, created_at, data)]
+    def _of_lead(self, row: Row) -> list[Statement]:
+        dated = self.moment(row.cells, "created")
+        created_at = dated or self.known_at
+        lead = self._lead(row.cells)
+        data: dict[str, Any] = {"lead": lead, **self._amount(row.cells)}
+        emptied = tuple(name for name, _ in self._attributes if name not in lead["attributes"])
+        created = self._event("crm.lead.created", row.key, row.key, created_at, data)
+        made = [Statement("lead", row.key, created, undated=dated is None, emptied=emptied)]
         if row.fate in ("won", "lost"):
-            closed_at = self.moment(row.cells, "closed") or max(created_at, self.known_at)
+            dated = self.moment(row.cells, "closed")
             event_type = "crm.lead.converted" if row.fate == "won" else "crm.lead.lost"
-            made.append(self._event(event_type, row.key, row.key, closed_at, {"lead": {}}))
+            closed_at = dated or max(created_at, self.known_at)
+            closed = self._event(event_type, row.key, row.key, closed_at, {"lead": {}})
+            made.append(Statement("outcome", row.key, closed, undated=dated is None))
         return made
 
-    def _history_event(self, row: Row) -> Event:
+    def _of_history(self, row: Row) -> Statement:
         cells = row.cells
         occurred_at = self.moment(cells, "occurred_at")
         if occurred_at is None:
@@ -136,7 +146,7 @@ class RowReader:
         if event_type == OTHERWISE:
             data["activity"] = (activity or "activity")[:128]
         subject = cells[self._of["key"]].strip() if "key" in self._of else ""
-        return self._event(event_type, row.key, subject, occurred_at, data)
+        return Statement("event", row.key, self._event(event_type, row.key, subject, occurred_at, data))
 
     def _lead(self, cells: dict[str, str]) -> dict[str, Any]:
         lead: dict[str, Any] = {}
@@ -166,10 +176,9 @@ class RowReader:
         return {"amount": float(value)}
 
     def _event(self, event_type: str, key: str, subject: str, moment: datetime, data: Event) -> Event:
-        identity = "\x1f".join((self.mapping.source, key, event_type))
         event = {
             "specversion": "1.0",
-            "id": hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+            "id": event_id(self.mapping.source, key, event_type),
             "source": self.mapping.source,
             "type": event_type,
             "time": moment.isoformat(),

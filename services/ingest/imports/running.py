@@ -7,8 +7,9 @@ One import at a time for each source, by an advisory lock that ends with the con
 
 import contextlib
 import threading
+from collections import abc
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ import structlog
 
 from services.ingest.imports import files, store
 from services.ingest.imports.checking import Keys, check
+from services.ingest.imports.known import Said, Statement, news
 from services.ingest.imports.mapping import ImportRefused, Mapping
 from services.ingest.imports.rows import RowReader, RowRefused
 from shared.kafka.errors import BrokerUnavailable
@@ -116,16 +118,22 @@ class Imports:
         for chunk in _chunks(table, position):
             self._go_on()
             done = run.read(chunk, position, datetime.now(UTC))
-            self._publish(done.outgoing)
+            with self.pool.connection() as connection:
+                before = store.said(connection, done.slots())
+            told = run.tell(done, before, datetime.now(UTC))
+            self._publish(told.outgoing)
             position += len(chunk)
             with self.pool.connection() as connection:
                 going_on = store.advance(
                     connection,
                     one["import_id"],
                     position=position,
-                    accepted=len(done.outgoing),
+                    accepted=len(told.outgoing),
                     refused=done.refused,
                     repeated=done.repeated,
+                    known=told.known,
+                    changed=told.changed,
+                    said=told.said,
                 )
             if not going_on:
                 raise Stopped
@@ -153,9 +161,24 @@ class Imports:
 
 @dataclass(slots=True)
 class _Chunk:
-    outgoing: list[Outgoing]
+    """What the rows of a chunk say, row by row."""
+
+    rows: list[list[Statement]]
     refused: list[store.Import]
     repeated: int = 0
+
+    def slots(self) -> list[bytes]:
+        return [statement.slot for row in self.rows for statement in row]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What of a chunk is new: to publish, and to remember."""
+
+    outgoing: list[Outgoing] = field(default_factory=list)
+    said: dict[bytes, Said] = field(default_factory=dict)
+    known: int = 0
+    changed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +205,24 @@ class _Run:
                 if self.keys.met(key):
                     chunk.repeated += 1
                     continue
-                chunk.outgoing += self.reader.prepare(row, now)[1]
+                chunk.rows.append(self.reader.prepare(row, now))
             except RowRefused as refusal:
                 chunk.refused.append(
                     {"row_number": number, "reason": str(refusal), "row_key": key, "fields": record}
                 )
         return chunk
+
+    def tell(self, chunk: _Chunk, before: abc.Mapping[bytes, Said], now: datetime) -> _Told:
+        told, events = _Told(), []
+        for row in chunk.rows:
+            found = [(s.slot, news(s, before.get(s.slot), self.reader.known_at)) for s in row]
+            fresh = [event for _, (event, _) in found if event]
+            events += fresh
+            told.said |= {slot: said for slot, (_, said) in found if said}
+            told.known += not fresh
+            told.changed += any(slot in before for slot, (event, _) in found if event)
+        told.outgoing = self.reader.outgoing(events, now)
+        return told
 
 
 def _chunks(table: Table, position: int) -> Iterator[list[Record]]:
@@ -199,7 +234,8 @@ def _chunks(table: Table, position: int) -> Iterator[list[Record]]:
 def remove_expired(connection: Connection, folder: Path, keep_days: int) -> int:
     """Remove the files of imports that ended, or waited, longer ago than that; how many."""
     gone = store.expired(connection, keep_days)
+    why = f"Nobody confirmed its columns within {keep_days} days: its file was removed. Bring it in again."
     for import_id in gone:
         files.remove(folder, import_id)
-        store.removed(connection, import_id)
+        store.removed(connection, import_id, why)
     return len(gone)

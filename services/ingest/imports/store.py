@@ -1,6 +1,6 @@
 """Imports in Postgres: what was given, what was confirmed, how far it is, and what was refused."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from psycopg.types.json import Jsonb
 
+from services.ingest.imports.known import Said
 from shared.postgres import Connection, load_queries
 
 _QUERIES = load_queries(Path(__file__).parents[1] / "sql" / "imports.sql")
@@ -94,6 +95,9 @@ def advance(
     accepted: int,
     refused: Sequence[dict[str, Any]],
     repeated: int,
+    known: int,
+    changed: int,
+    said: Mapping[bytes, Said],
 ) -> bool:
     """Settle the rows up to `position`; False when the import was cancelled meanwhile."""
     values = {
@@ -102,13 +106,24 @@ def advance(
         "accepted": accepted,
         "refused": len(refused),
         "repeated": repeated,
+        "known": known,
+        "changed": changed,
     }
     if _one(connection, "advance", values) is None:
         return False
     if refused:
         rows = orjson.dumps(list(refused)).decode()
         connection.execute(_QUERIES["add_errors"], {"import_id": import_id, "rows": rows})
+    if said:
+        columns = {"slots": list(said), "bodies": [s.body for s in said.values()]}
+        connection.execute(_QUERIES["remember"], {**columns, "times": [s.at for s in said.values()]})
     return True
+
+
+def said(connection: Connection, slots: Sequence[bytes]) -> dict[bytes, Said]:
+    """The last word on each of `slots` that files spoke of before."""
+    rows = connection.execute(_QUERIES["said"], {"slots": list(slots)}).fetchall()
+    return {row["slot"]: Said(row["body"], row["at"]) for row in rows}
 
 
 def finish(connection: Connection, import_id: UUID, status: str, error: str | None = None) -> None:
@@ -146,9 +161,10 @@ def expired(connection: Connection, keep_days: int) -> list[UUID]:
     return [row["import_id"] for row in rows]
 
 
-def removed(connection: Connection, import_id: UUID) -> None:
-    """The file is gone: so is what was kept of its rows."""
-    connection.execute(_QUERIES["removed"], {"import_id": import_id})
+def removed(connection: Connection, import_id: UUID, expired: str) -> None:
+    """The file is gone: so is what was kept of its rows. One that had not ended has now, for the reason
+    `expired`."""
+    connection.execute(_QUERIES["removed"], {"import_id": import_id, "expired": expired})
 
 
 def _one(connection: Connection, query: str, values: dict[str, Any]) -> Import | None:

@@ -20,7 +20,7 @@ from shared.tabular import TableError
 log = structlog.get_logger()
 
 DONE, FAILED = "done", "failed"
-_ENDS = {"done": DONE, "failed": FAILED, "cancelled": FAILED}
+_ENDS = {"done": DONE, "failed": FAILED, "cancelled": FAILED, "expired": FAILED}
 _SUFFIXES = {".csv", ".txt", ".tsv", ".xlsx"}
 BY = "watched folder"
 

@@ -66,9 +66,17 @@ RETURNING status
 -- name: advance
 UPDATE import
 SET position = %(position)s, accepted = accepted + %(accepted)s, refused = refused + %(refused)s,
-    repeated = repeated + %(repeated)s, attempts = 0
+    repeated = repeated + %(repeated)s, known = known + %(known)s, changed = changed + %(changed)s, attempts = 0
 WHERE import_id = %(import_id)s AND status = 'running'
 RETURNING import_id
+
+-- name: said
+SELECT slot, body, at FROM import_said WHERE slot = ANY(%(slots)s)
+
+-- name: remember
+INSERT INTO import_said (slot, body, at)
+SELECT * FROM unnest(%(slots)s::bytea[], %(bodies)s::bytea[], %(times)s::timestamptz[])
+ON CONFLICT (slot) DO UPDATE SET body = excluded.body, at = excluded.at
 
 -- name: add_errors
 INSERT INTO import_error (import_id, row_number, reason, row_key, fields)
@@ -106,7 +114,8 @@ WHERE removed_at IS NULL AND status NOT IN ('checking', 'running')
 -- name: removed
 WITH gone AS (DELETE FROM import_error WHERE import_id = %(import_id)s)
 UPDATE import SET removed_at = now(),
-    status = CASE WHEN status IN ('received', 'checked') THEN 'cancelled' ELSE status END,
+    status = CASE WHEN finished_at IS NULL THEN 'expired' ELSE status END,
+    error = CASE WHEN finished_at IS NULL THEN %(expired)s ELSE error END,
     finished_at = coalesce(finished_at, now()),
     -- The first rows and events shown to a person are the file's own words: they go with it.
     detected = detected - 'first_rows', proposed = '{}', report = report - 'first_events' - 'errors'

@@ -49,7 +49,8 @@ def checked(read: Table, mapping: Mapping, validate: bool = True) -> Report:
 
 def events(read: Table, mapping: Mapping) -> list[dict[str, Any]]:
     reader = RowReader(mapping, read.columns, KNOWN_AT)
-    return [event for _, record in read.records() for event in reader.events(reader.read(record))]
+    rows = [reader.read(record) for _, record in read.records()]
+    return [statement.event for row in rows for statement in reader.statements(row)]
 
 
 def roles(text: str, tmp_path: Path) -> dict[str, str]:
