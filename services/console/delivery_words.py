@@ -65,13 +65,14 @@ _STEPS: Final = {
     ("stored", "repeated"): N_("Came again, unchanged: no second effect"),
     ("stored", "conflict"): N_("Came again with another content: the first one counts"),
     ("scored", "scored"): N_("Its lead was scored"),
+    ("scored", "scored_later"): N_("Its lead was scored later, with this in it"),
 }
 _UNSCORED: Final = {
-    "no_model": N_("Not scored: no model is published"),
+    "no_model": N_("Not scored then: no model was published"),
     "won": N_("Not scored: the lead is closed"),
     "lost": N_("Not scored: the lead is closed"),
     "erased": N_("Not scored: the lead was erased"),
-    "merged": N_("Not scored by itself: the visitor became part of a known lead"),
+    "merged": N_("Not scored by itself: it became part of another lead"),
 }
 _WRITTEN_BACK: Final = {
     "delivered": N_("Written back to %(where)s"),

@@ -41,17 +41,21 @@ def create_blueprint(pool: Pool, log_ends: LogEnds, topic_prefix: str) -> APIBlu
                 return answer(_recent(connection, query))
             events = trace_store.event_steps(connection, query.source, query.id)
             rejections = trace_store.rejections_of(connection, query.source, query.id)
-            new = next((event for event in events if event["score_version"] is not None), None)
+            scored = trace.first_scored(events) or trace_store.first_score(
+                connection, {event["lead_id"] for event in events if event["unscored"] == trace.NO_MODEL}
+            )
             written = (
-                trace_store.writeback_steps(connection, new["lead_id"], new["score_version"]) if new else []
+                trace_store.writeback_steps(connection, scored["lead_id"], scored["score_version"])
+                if scored
+                else []
             )
             waiting = _events_waiting(connection)
         return answer(
             {
                 "source": query.source,
                 "id": query.id,
-                "status": trace.status(events, rejections, written, waiting or 0),
-                "steps": trace.path(events, rejections, written),
+                "status": trace.status(events, rejections, scored, written, waiting or 0),
+                "steps": trace.path(events, rejections, scored, written),
                 "events_waiting": waiting,
             }
         )

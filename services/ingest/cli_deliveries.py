@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 import time
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ Source = Annotated[str | None, typer.Option(help="Only of this source.")]
 ReasonCode = Annotated[str | None, typer.Option(help="Only with this reason, as invalid_event.")]
 Text = Annotated[str | None, typer.Option(help="Only with this in the detail.")]
 POLL_S = 0.3
+_INDENT = " " * 8
 
 app = typer.Typer()
 rejected = typer.Typer(help="What was refused: look, mend, replay, dismiss.", no_args_is_help=True)
@@ -70,7 +72,13 @@ def list_rejected(
     if as_json:
         _json(found)
         return
-    _table(("rejected_id", "received_at", "source", "reason", "status", "detail"), found["rejected"])
+    # Two lines each: the detail is a sentence, and a terminal may be 80 columns wide.
+    for row in found["rejected"]:
+        at = datetime.fromisoformat(row["received_at"]).strftime("%Y-%m-%d %H:%M")
+        typer.echo(f"{row['rejected_id']:>6}  {at}  {row['status']:9}  {row['reason']}  {row['source']}")
+        typer.echo(textwrap.fill(row["detail"], 78, initial_indent=_INDENT, subsequent_indent=_INDENT))
+    if not found["rejected"]:
+        typer.echo("None." if wanted.keys() - {"limit"} else "Nothing was refused.")
     if found["counts"]:
         typer.echo()
         _table(("source", "reason", "status", "count"), found["counts"])
@@ -149,11 +157,11 @@ def _replay_all(wanted: dict[str, Any]) -> dict[str, Any]:
 @rejected.command("dismiss")
 def dismiss_rejected(
     rejected_id: int,
-    reason: Annotated[str, typer.Option(help="Why it needs nothing.")] = "",
+    reason: Annotated[str, typer.Option(help="Why it needs nothing. Needed.")] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Take the dismissal back.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say that one needs nothing; it stays kept."""
+    """Say that one needs nothing, and why (--reason); it stays kept."""
     if undo:
         done = _ask("POST", f"/v1/rejected/{rejected_id}/reopen", "rejected:write")
     elif not reason:
@@ -171,21 +179,34 @@ def trace_delivery(
     found = _ask("GET", "/v1/deliveries", "deliveries:read", params={"source": source, "id": id_})
     if as_json:
         _json(found)
-        return
+    else:
+        _tell_path(found)
+    if found["status"] == "unknown":
+        raise typer.Exit(1)
+
+
+def _tell_path(found: dict[str, Any]) -> None:
     known = ("step", "at")
     for step in found["steps"]:
         rest = "  ".join(
             f"{name}={value}" for name, value in step.items() if name not in known and value is not None
         )
         typer.echo(f"{step['at']}  {step['step']:13} {rest}".rstrip())
-    if not found["steps"]:
-        waiting = found["events_waiting"]
-        typer.echo(
-            "Not known here yet; Kafka does not say how many events are waiting."
-            if waiting is None
-            else f"Not known here yet: {waiting} events are waiting."
-        )
-    typer.echo(f"Status: {found['status']}")
+    waiting = found["events_waiting"]
+    if found["status"] == "waiting":
+        typer.echo(f"Not known here yet: {waiting} events are waiting.")
+    if found["status"] != "unknown":
+        typer.echo(f"Status: {found['status']}")
+        return
+    typer.echo(f"Nothing is known of {found['source']} {found['id']}.", err=True)
+    if waiting is None:
+        typer.echo("Kafka does not say how many events wait to be read: it may be one of them.", err=True)
+    typer.echo(
+        "Check the source and the id, as the sender wrote them; what the sender was answered (202 is taken); "
+        "that the workers run (`eclaireur status`); and that it did not come longer ago than "
+        "DELIVERY_TRACE_DAYS.",
+        err=True,
+    )
 
 
 @app.command("try")

@@ -3,6 +3,8 @@
 import base64
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -10,7 +12,7 @@ from services.ingest import store, trace_store
 from services.ingest.quarantine import key_of
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.parsing import parse_time
-from shared.contracts.steps import DeliveryStep, EventStep, rows
+from shared.contracts.steps import rows
 from shared.contracts.topics import CRM_REJECTED
 from shared.contracts.validation import read
 from shared.postgres import Connection
@@ -45,14 +47,18 @@ def on_rejected(connection: Connection, records: Sequence[Record]) -> None:
 
 
 def on_steps(connection: Connection, records: Sequence[Record]) -> None:
-    """Store what became of events and of what was written back."""
-    events, deliveries = [], []
+    """Store what became of events, of leads that had no score yet, and of what was written back."""
+    steps: dict[str, list[tuple[datetime, tuple[Any, ...]]]] = {table: [] for table in trace_store.TABLES}
     for record in records:
         try:
             value = read(record.value, "delivery.steps")
             at = parse_time(value["at"])
-            events += [(at, step) for step in rows(value, "events", EventStep._fields)]
-            deliveries += [(at, step) for step in rows(value, "deliveries", DeliveryStep._fields)]
+            told = {
+                table: rows(value, kind, columns) for table, (kind, columns) in trace_store.TABLES.items()
+            }
         except ValueError:  # InvalidEvent is one, and so are columns that differ
             log.warning("steps_unreadable", partition=record.partition, offset=record.offset)
-    trace_store.add_steps(connection, events, deliveries)
+            continue
+        for table, found in told.items():
+            steps[table] += [(at, step) for step in found]
+    trace_store.add_steps(connection, steps)

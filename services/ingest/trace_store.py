@@ -1,32 +1,33 @@
 """What became of deliveries, in the ingest schema: appended a batch at once, dropped a day at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from services.ingest.store import QUERIES, Row
-from shared.contracts.steps import DeliveryStep, EventStep
+from shared.contracts.steps import DeliveryStep, EventStep, ScoreStep
 from shared.postgres import Connection
 
-TABLES = ("event_step", "writeback_step")
+TABLES: Final = {
+    "event_step": ("events", EventStep._fields),
+    "score_step": ("scores", ScoreStep._fields),
+    "writeback_step": ("deliveries", DeliveryStep._fields),
+}
+"""The tables of steps: the kind of step that each keeps, and its columns beside the time."""
+
+Steps = Sequence[tuple[datetime, tuple[Any, ...]]]
 
 
-def add_steps(
-    connection: Connection,
-    events: Sequence[tuple[datetime, tuple[Any, ...]]],
-    deliveries: Sequence[tuple[datetime, tuple[Any, ...]]],
-) -> None:
-    """Append steps, each with its time."""
-    for table, columns, steps in (
-        ("event_step", EventStep._fields, events),
-        ("writeback_step", DeliveryStep._fields, deliveries),
-    ):
-        for day in sorted({at.astimezone(UTC).date() for at, _ in steps}):
+def add_steps(connection: Connection, steps: Mapping[str, Steps]) -> None:
+    """Append the steps of each table, each with its time."""
+    for table, rows in steps.items():
+        for day in sorted({at.astimezone(UTC).date() for at, _ in rows}):
             _ensure_partition(connection, table, day)
-        if steps:
-            with connection.cursor().copy(f"COPY {table} (at, {', '.join(columns)}) FROM STDIN") as copy:
-                for at, step in steps:
+        if rows:
+            columns = ", ".join(TABLES[table][1])
+            with connection.cursor().copy(f"COPY {table} (at, {columns}) FROM STDIN") as copy:
+                for at, step in rows:
                     copy.write_row((at, *step))
 
 
@@ -52,6 +53,11 @@ def drop_before(connection: Connection, day: date) -> int:
 
 def event_steps(connection: Connection, source: str, event_id: str) -> list[Row]:
     return connection.execute(QUERIES["event_steps"], {"source": source, "id": event_id}).fetchall()
+
+
+def first_score(connection: Connection, leads: Iterable[UUID]) -> Row | None:
+    """The first score of leads that were known without one: its time, lead and version."""
+    return connection.execute(QUERIES["first_score"], {"leads": list(leads)}).fetchone()
 
 
 def writeback_steps(connection: Connection, lead_id: UUID, score_version: int) -> list[Row]:

@@ -48,6 +48,11 @@ class Work:
         return self.score_version > 0 and self.status not in ("open", self.status_before)
 
     @property
+    def never_scored(self) -> bool:
+        """Whether it was known before, and without a score."""
+        return self.score_version == 0 and self.status_before is not None
+
+    @property
     def erased_now(self) -> bool:
         return self.state.status == "erased" != self.status_before
 

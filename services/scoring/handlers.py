@@ -20,7 +20,7 @@ from services.scoring.state import LeadState, moment
 from shared import outbox
 from shared.contracts import rejection
 from shared.contracts.errors import InvalidEvent
-from shared.contracts.steps import EventStep, event_steps
+from shared.contracts.steps import EventStep, ScoreStep, event_steps, score_steps
 from shared.postgres import Connection
 from shared.records import Outgoing, Record
 
@@ -214,7 +214,15 @@ def _announce(
     outbox.add(
         connection,
         [effects.closed(work, demo=demo) for work in closed]
-        + [effects.scored(by_id[row["lead_id"]], row, demo=demo) for row in rows],
+        + [effects.scored(by_id[row["lead_id"]], row, demo=demo) for row in rows]
+        + score_steps(
+            [
+                ScoreStep(row["lead_id"], row["score_version"])
+                for row in rows
+                if by_id[row["lead_id"]].never_scored
+            ],
+            datetime.now(UTC),
+        ),
     )
     return {row["lead_id"]: row for row in rows}
 

@@ -37,9 +37,21 @@ class DeliveryStep(NamedTuple):
     attempt: int
 
 
+class ScoreStep(NamedTuple):
+    """The first score of a lead whose earlier events led to none."""
+
+    lead_id: UUID
+    score_version: int
+
+
 def event_steps(steps: Sequence[EventStep], at: datetime) -> list[Outgoing]:
     """The records that tell what became of events."""
     return [_outgoing("scoring", "events", EventStep._fields, some, at) for some in _parts(steps)]
+
+
+def score_steps(steps: Sequence[ScoreStep], at: datetime) -> list[Outgoing]:
+    """The records that tell of first scores."""
+    return [_outgoing("scoring", "scores", ScoreStep._fields, some, at) for some in _parts(steps)]
 
 
 def delivery_step(step: DeliveryStep, at: datetime) -> Outgoing:
@@ -48,12 +60,12 @@ def delivery_step(step: DeliveryStep, at: datetime) -> Outgoing:
 
 
 def rows(value: Mapping[str, Any], kind: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
-    """The steps of a record's `kind`: events or deliveries. Raises ValueError when the columns differ."""
+    """The steps of a record's `kind`: events, scores, deliveries. Raises ValueError when columns differ."""
     told = value.get(kind)
     return list(zip(*(told[name] for name in columns), strict=True)) if told else []
 
 
-def _parts(steps: Sequence[EventStep]) -> Iterator[Sequence[EventStep]]:
+def _parts(steps: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
     return (steps[start : start + STEPS_A_RECORD] for start in range(0, len(steps), STEPS_A_RECORD))
 
 

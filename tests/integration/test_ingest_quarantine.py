@@ -1,21 +1,33 @@
 """What was refused can be mended and sent again, with one effect, and what became of it can be followed."""
 
 import base64
+import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from flask.testing import FlaskClient
+from typer.testing import CliRunner
 
-from services.ingest import replays, trace_store
+from services.ingest import cli_deliveries, replays, trace_store
 from services.ingest.app import create_app
 from services.ingest.handlers import on_records, on_rejected
 from services.ingest.settings import IngestSettings
+from shared import api_client
 from shared.contracts.rejection import rejected
-from shared.contracts.steps import DeliveryStep, EventStep, delivery_step, event_steps
+from shared.contracts.steps import (
+    DeliveryStep,
+    EventStep,
+    ScoreStep,
+    delivery_step,
+    event_steps,
+    score_steps,
+)
 from shared.contracts.topics import CRM_EVENTS, CRM_REJECTED, DELIVERY_STEPS, REPLY_EVENTS
 from shared.contracts.validation import SCHEMAS
 from shared.http import close
@@ -356,6 +368,44 @@ def test_a_delivery_is_followed_from_receipt_to_write_back(installation: Install
     assert api.get("/v1/deliveries", source="crm", cursor="x").status_code == 400
     assert api.get("/v1/deliveries").status_code == 422
     assert api.get("/v1/status").json["rejected_waiting"] == 1
+
+
+def test_a_path_goes_on_to_the_score_that_came_once_there_was_a_model(
+    installation: Installation, api: Api
+) -> None:
+    lead_id, later = uuid4(), MONDAY + timedelta(hours=3)
+    told = [
+        *event_steps([EventStep("crm", "e1", MONDAY, "new", lead_id, None, "no_model")], MONDAY),
+        *score_steps([ScoreStep(uuid4(), 1), ScoreStep(lead_id, 1)], later),
+        delivery_step(DeliveryStep("webhook", "score", "delivered", str(lead_id), 1, 1), later),
+    ]
+    with installation.connect("ingest") as connection:
+        on_records(connection, [record_of(one) for one in told[:1]])
+        assert api.get("/v1/deliveries", source="crm", id="e1").json["status"] == "stored"
+        on_records(connection, [record_of(told[1])])
+        assert api.get("/v1/deliveries", source="crm", id="e1").json["status"] == "scored"
+        on_records(connection, [record_of(told[2])])
+    found = api.get("/v1/deliveries", source="crm", id="e1").json
+    path = [(step["step"], step.get("outcome")) for step in found["steps"]]
+    assert path[-3:] == [("scored", "not_scored"), ("scored", "scored_later"), ("written_back", None)]
+    assert found["status"] == "written_back"
+
+
+def test_the_commands_say_what_to_check_and_fit_eighty_columns(
+    installation: Installation, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reject(installation, as_bytes(BROKEN))
+    transport = httpx.WSGITransport(app=client.application)
+    with httpx.Client(transport=transport, base_url="http://ingest") as over_http:
+        token = installation.key("rejected:read", "deliveries:read")
+        over_http.headers["Authorization"] = f"Bearer {token}"
+        monkeypatch.setenv("ECLAIREUR_API_KEY", token)
+        monkeypatch.setattr(api_client, "api_client", lambda *_: contextlib.nullcontext(over_http))
+        listed = CliRunner().invoke(cli_deliveries.app, ["rejected", "list"])
+        lost = CliRunner().invoke(cli_deliveries.app, ["trace", "crm", "nowhere"])
+    assert "invalid_event" in listed.stdout
+    assert max(map(len, listed.stdout.splitlines())) <= 80
+    assert (lost.exit_code, "Check the source and the id" in lost.stderr) == (1, True), lost.output
 
 
 def test_what_waits_in_kafka_is_said_to_wait(installation: Installation, api: Api) -> None:

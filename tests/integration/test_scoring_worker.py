@@ -9,7 +9,7 @@ from services.scoring import handlers, model_store, store
 from services.scoring.learning.fit import fit
 from services.scoring.model import from_bytes, score, to_bytes
 from services.scoring.registry import Registry
-from shared.contracts.topics import CRM_EVENTS, CRM_REJECTED, LEAD_MESSAGES, LEAD_SCORED
+from shared.contracts.topics import CRM_EVENTS, CRM_REJECTED, DELIVERY_STEPS, LEAD_MESSAGES, LEAD_SCORED
 from shared.contracts.validation import check
 from shared.records import Record
 from tests.harness.history import (
@@ -148,6 +148,20 @@ def test_a_message_goes_to_the_responder_and_declared_history_does_not(installat
     assert (message["lead"]["attributes"], message["stage"]) == ({"size": "large"}, "quoted")
     assert message["grade"] == only_lead(installation)["grade"] is not None
     assert only_lead(installation)["message_waiting"]
+
+
+def test_the_first_score_of_a_lead_that_waited_for_a_model_is_told(installation: Installation) -> None:
+    def first_scores() -> list[list[int]]:
+        told = (step.get("scores") for step in published(installation, DELIVERY_STEPS))
+        return [scores["score_version"] for scores in told if scores]
+
+    take_in(installation, [created()])
+    publish_a_model(installation)
+    take_in(installation, [created("other", subject="other", lead={"email": "other@example.fr"})])
+    assert first_scores() == []
+    take_in(installation, [event("seen", "crm.page.viewed", hours=40)])
+    take_in(installation, [event("again", "crm.page.viewed", hours=41)])
+    assert first_scores() == [[1]]
 
 
 def test_a_closed_lead_leaves_the_queue_and_is_announced_as_newer(installation: Installation) -> None:

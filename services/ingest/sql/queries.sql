@@ -81,6 +81,9 @@ UPDATE replay SET finished_at = now() WHERE replay_id = %(replay_id)s
 SELECT at, received_at, outcome, lead_id, score_version, unscored
 FROM event_step WHERE source = %(source)s AND id = %(id)s ORDER BY at, seq LIMIT 100
 
+-- name: first_score
+SELECT at, lead_id, score_version FROM score_step WHERE lead_id = ANY(%(leads)s) ORDER BY at LIMIT 1
+
 -- name: writeback_steps
 -- A score that was overtaken is not sent: a later one tells the destination more.
 SELECT at, destination, status, score_version, attempt
@@ -101,7 +104,7 @@ ORDER BY at DESC, seq DESC LIMIT %(limit)s
 
 -- name: step_partitions
 SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent IN ('event_step'::regclass, 'writeback_step'::regclass)
+WHERE i.inhparent IN ('event_step'::regclass, 'score_step'::regclass, 'writeback_step'::regclass)
 
 -- name: stored_offsets
 SELECT partition, next_offset FROM offsets WHERE topic = %(topic)s

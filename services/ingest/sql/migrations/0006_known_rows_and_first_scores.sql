@@ -12,3 +12,11 @@ ALTER TABLE import
 -- Expired: nobody confirmed it while its file was kept.
 ALTER TABLE import ADD CONSTRAINT import_status_check CHECK (status IN
     ('received', 'checking', 'checked', 'running', 'done', 'failed', 'cancelled', 'expired'));
+
+-- The first score of a lead that was known without one: where the path of its earlier events goes on.
+CREATE TABLE score_step (
+    at            timestamptz NOT NULL,
+    lead_id       uuid        NOT NULL,
+    score_version bigint      NOT NULL
+) PARTITION BY RANGE (at);
+CREATE INDEX score_step_of ON score_step (lead_id, at);
