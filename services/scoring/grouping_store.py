@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -42,27 +42,38 @@ def merged_from(connection: Connection, leads: Iterable[UUID]) -> dict[UUID, int
     return {row["lead_id"]: row["score_version"] for row in rows}
 
 
+class Merge(NamedTuple):
+    """`other_id` becomes part of `lead_id`: by a rule, or by a person. `name`: who said so, a person or a
+    source."""
+
+    lead_id: UUID
+    other_id: UUID
+    rule: str | None = None
+    by: str | None = None
+    name: str | None = None
+    regrouping_id: UUID | None = None
+
+
 def merge(
-    connection: Connection,
-    into: Mapping[UUID, UUID],
-    *,
-    rule: str | None = None,
-    by: str | None = None,
-    name: str | None = None,
-    at: datetime | None = None,
-    comment: str | None = None,
-) -> list[UUID]:
-    """Give each key's identifiers to its value's lead; the ids of what is recorded. Both are locked."""
-    values = {
-        "rule": rule,
-        "by": by,
-        "name": name,
-        "at": at or datetime.now().astimezone(),
-        "comment": comment,
-    }
-    rows = _rows({"lead_id": lead, "other_id": other} for other, lead in into.items())
-    found = connection.execute(_QUERIES["merge_identities"], values | {"rows": rows}).fetchall()
-    return [row["regrouping_id"] for row in found]
+    connection: Connection, merges: Sequence[Merge], *, at: datetime | None = None, comment: str | None = None
+) -> list[Merge]:
+    """Give each other lead's identifiers to its survivor, with the id of what is recorded. All are locked."""
+    if not merges:
+        return []
+    at = at or datetime.now().astimezone()
+    rows = _rows(merge._asdict() for merge in merges)
+    found = connection.execute(
+        _QUERIES["merge_identities"], {"rows": rows, "at": at, "comment": comment}
+    ).fetchall()
+    recorded = {row["other_id"]: row["regrouping_id"] for row in found}
+    return [merge._replace(regrouping_id=recorded[merge.other_id]) for merge in merges]
+
+
+def kept_apart(connection: Connection, pairs: Iterable[tuple[UUID, UUID]]) -> set[tuple[UUID, UUID]]:
+    """Those of `pairs` that a person said are two, or of which one was erased."""
+    rows = _rows({"lead_id": one, "other_id": other} for one, other in pairs)
+    found = connection.execute(_QUERIES["kept_apart"], {"rows": rows}).fetchall()
+    return {(row["lead_id"], row["other_id"]) for row in found}
 
 
 def inherit_drafts(connection: Connection, merged: Iterable[UUID]) -> None:
@@ -164,21 +175,10 @@ def suspect_pairs(connection: Connection, pairs: Sequence[Row]) -> None:
         connection.execute(_QUERIES["suspect"], {"rows": _rows(pairs)})
 
 
-def settle_pairs(
-    connection: Connection,
-    lead_id: UUID,
-    other_id: UUID,
-    regrouping_id: UUID,
-    *,
-    by: str,
-    name: str,
-    at: datetime,
-) -> None:
+def settle_pairs(connection: Connection, merge: Merge, at: datetime) -> None:
     """The pair is merged; what else was suspected of the other is now of the lead."""
-    connection.execute(
-        _QUERIES["settle_pair"],
-        {"one": lead_id, "other": other_id, "regrouping_id": regrouping_id, "by": by, "name": name, "at": at},
-    )
+    lead_id, other_id, regrouping_id = merge.lead_id, merge.other_id, merge.regrouping_id
+    connection.execute(_QUERIES["settle_pair"], merge._asdict() | {"at": at})
     others = connection.execute(_QUERIES["pairs_of_merged"], {"other_id": other_id}).fetchall()
     connection.execute(_QUERIES["set_pairs_aside"], {"other_id": other_id, "regrouping_id": regrouping_id})
     suspect_pairs(

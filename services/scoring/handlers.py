@@ -148,8 +148,8 @@ def _take_in(connection: Connection, new: Sequence[Intake], found: Recognised) -
     for visitor, position in found.merged.items():
         visits.setdefault(new[position].event.stamp, []).append(works[visitor].state)
     snapshots: list[tuple[Work, Snapshot]] = []
-    # Visitors first: what they did in this batch comes with them.
-    for lead_id, intakes in sorted(by_lead.items(), key=lambda item: item[0] not in found.merged):
+    # Those that become part of another first, in the order in which they do: what they did comes with them.
+    for lead_id, intakes in sorted(by_lead.items(), key=lambda item: found.merged.get(item[0], len(new))):
         work = works[lead_id]
         taken = fold_all(work.state, (intake.event for intake in intakes), visits)
         if work.state.status != "erased":
@@ -168,6 +168,8 @@ def _take_in(connection: Connection, new: Sequence[Intake], found: Recognised) -
     if found.merged:
         grouping_store.clear_merged(connection, found.merged)
         grouping_store.inherit_drafts(connection, found.merged)
+    for merge in found.merges:
+        grouping_store.settle_pairs(connection, merge, datetime.now(UTC))
     _forget_erased(connection, [work.lead_id for work in works.values() if work.erased_now])
     store.store_events(
         connection,

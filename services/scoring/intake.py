@@ -10,13 +10,16 @@ import orjson
 from services.scoring.state import Event
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.events import event_key, parse_json, parse_time, validate_event
-from shared.contracts.identifiers import Identifier, identifiers, value_hash
+from shared.contracts.identifiers import Identifier, identifiers, merged_into_of, value_hash
 from shared.records import Record
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """A valid event, its deduplication key and the identifiers of its lead, strongest first."""
+    """A valid event, its deduplication key and the identifiers of its lead, strongest first.
+
+    `merged_into`: the record, one of the identifiers, of which the source says that its subject became part.
+    """
 
     record: Record
     event: Event
@@ -26,6 +29,7 @@ class Intake:
     body_hash: bytes
     identifiers: tuple[Identifier, ...]
     traceparent: str | None
+    merged_into: Identifier | None = None
 
 
 def _body_hash(document: Mapping[str, Any]) -> bytes:
@@ -64,4 +68,5 @@ def read(record: Record) -> Intake:
         body_hash=_body_hash(valid),
         identifiers=found,
         traceparent=valid.get("traceparent"),
+        merged_into=merged_into_of(valid),
     )

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from services.scoring import effects, grouping_store, store
 from services.scoring.effects import Work, work_of
+from services.scoring.grouping_store import Merge
 from services.scoring.priority import Priorities
 from services.scoring.state import LeadState, absorb, fold, microseconds
 from shared import outbox
@@ -55,21 +56,18 @@ def merge(connection: Connection, lead_id: UUID, other_id: UUID, decision: Decis
     # That they are one is known from now on: nothing is looked at as if it had been known before.
     lead.state.known = max(lead.state.known, microseconds(decision.at))
     other.merged_into = lead_id
-    (regrouping_id,) = grouping_store.merge(
+    (done,) = grouping_store.merge(
         connection,
-        {other_id: lead_id},
-        by=decision.by,
-        name=decision.name,
+        [Merge(lead_id, other_id, by=decision.by, name=decision.name)],
         at=decision.at,
         comment=decision.comment,
     )
     _store(connection, (lead, other), demo=decision.demo)
     grouping_store.clear_merged(connection, [other_id])
     grouping_store.inherit_drafts(connection, [other_id])
-    grouping_store.settle_pairs(
-        connection, lead_id, other_id, regrouping_id, by=decision.by, name=decision.name, at=decision.at
-    )
-    return regrouping_id
+    grouping_store.settle_pairs(connection, done, decision.at)
+    assert done.regrouping_id is not None  # noqa: S101 - recorded
+    return done.regrouping_id
 
 
 def split(

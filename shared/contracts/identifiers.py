@@ -68,11 +68,22 @@ def value_hash(text: str) -> bytes:
 def identifiers(event: Mapping[str, Any], default_region: str = "FR") -> list[Identifier]:
     """Every usable identifier of an event that has its schema's types, the strongest first.
 
-    Subject, external ids by system name, e-mail, phone, and last what names only a browser. An id in the
-    event's own source is another subject there: so a source says that two of its records are one. What does
-    not normalise is left out.
+    Subject, the one it was merged into, external ids by system name, e-mail, phone, and last what names only
+    a browser. An id in the event's own source is another subject there: so a source says that two of its
+    records are one. What does not normalise is left out.
     """
     return list(iter_identifiers(event, default_region))
+
+
+def merged_into_of(event: Mapping[str, Any]) -> Identifier | None:
+    """The record of the event's own source that its subject was merged into, when it says so."""
+    told = event["data"].get("merged_into")
+    if told is None or event.get("subject") is None or event["type"] != "crm.lead.updated":
+        return None
+    value = normalise_external_id(told)
+    if value is None or value == normalise_external_id(event["subject"]):
+        return None
+    return Identifier(event["source"], "subject", value)
 
 
 def iter_identifiers(event: Mapping[str, Any], default_region: str = "FR") -> Iterator[Identifier]:
@@ -81,6 +92,9 @@ def iter_identifiers(event: Mapping[str, Any], default_region: str = "FR") -> It
     subject = None
     if (given := event.get("subject")) and (subject := normalise_external_id(given)):
         yield Identifier(source, "subject", subject)
+    merged_into = merged_into_of(event)
+    if merged_into:
+        yield merged_into
     lead = event["data"].get("lead") or {}
     visitors = []
     systems = lead.get("external_ids")
@@ -88,7 +102,7 @@ def iter_identifiers(event: Mapping[str, Any], default_region: str = "FR") -> It
         if value is None or not (external_id := normalise_external_id(value)):
             continue
         if system == source:
-            if external_id != subject:
+            if external_id != subject and not (merged_into and external_id == merged_into.value):
                 yield Identifier(source, "subject", external_id)
             continue
         found = Identifier(system, "external_id", external_id)

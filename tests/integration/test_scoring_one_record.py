@@ -136,6 +136,70 @@ def test_a_source_that_says_two_of_its_records_are_one_is_believed_or_proposed(
     assert (pair["score"], pair["why"][0]["code"]) == (1.0, "subject")
 
 
+def merged_at_source(
+    event_id: str = "merge", gone: str = "2", into: Any = "1", hours: float = 9
+) -> dict[str, Any]:
+    """What a CRM says once a person merged two of its records there."""
+    told = event(event_id, "crm.lead.updated", hours=hours, subject=gone, lead={})
+    return told | {"data": {**told["data"], "merged_into": into}}
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one batch", "batch by batch"])
+def test_what_a_source_merged_is_one_lead_of_the_record_that_stays(
+    installation: Installation, client: FlaskClient, together: bool
+) -> None:
+    publish_a_model(installation)
+    events = [
+        created(owner="lea"),
+        created("2", subject="2", lead={"email": "c@autre.fr", "attributes": {"size": "small"}}, hours=1),
+        created("3", subject="3", lead={"email": "d@autre.fr"}, hours=1),
+        event("seen", "crm.page.viewed", hours=2, subject="2", lead={}),
+        merged_at_source("m1", gone="3", into="2"),
+        merged_at_source("m2", gone="2", into=1, hours=10),
+        event("late", "crm.page.viewed", hours=11, subject="3", lead={}),
+    ]
+    for batch in [events] if together else [[one] for one in events]:
+        take_in(installation, batch)
+    (lead,) = standing(installation)
+    state = lead["state"]
+    assert (lead["email"], lead["owner"]) == ("d@autre.fr", "lea")
+    assert sum(state["activities"]["page_viewed"]["days"].values()) == 2
+    assert state["registers"]["subject.crm"][0] == "3", "the latest event's, by whichever name it came"
+    page = get(client, f"leads/{lead['lead_id']}")
+    assert {(one["rule"], one["decided_name"]) for one in page["regroupings"]} == {
+        ("merged_at_source", "crm")
+    }
+    assert len(page["merged_from"]) == 2
+    assert get(client, "leads?external_id=2")["lead_id"] == str(lead["lead_id"])
+    assert get(client, "duplicates")["duplicates"] == []
+    assert lead["probability"] is not None
+
+
+def test_a_persons_word_against_a_merge_stands(installation: Installation, client: FlaskClient) -> None:
+    take_in(installation, [created(), created("2", subject="2", lead={"email": "c@autre.fr"}, hours=1)])
+    before = {row["lead_id"]: row["state"] for row in standing(installation)}
+    take_in(installation, [merged_at_source()])
+    (lead,) = standing(installation)
+    (done,) = get(client, f"leads/{lead['lead_id']}")["regroupings"]
+    post(client, f"regroupings/{done['regrouping_id']}/undo")
+    after = {row["lead_id"]: row["state"] for row in standing(installation)}
+    assert after.keys() == before.keys()
+    assert after[lead["lead_id"]]["registers"] == before[lead["lead_id"]]["registers"]
+    take_in(installation, [merged_at_source("again", hours=12)])
+    assert len(standing(installation)) == 2
+    (pair,) = get(client, "duplicates")["duplicates"]
+    post(client, f"duplicates/{pair['duplicate_id']}/dismiss")
+    take_in(installation, [merged_at_source("thrice", hours=14), merged_at_source("back", "1", "2", 15)])
+    assert len(standing(installation)) == 2
+
+
+def test_an_erased_lead_is_merged_with_nobody(installation: Installation) -> None:
+    take_in(installation, [created(), created("2", subject="2", lead={"email": "c@autre.fr"}, hours=1)])
+    take_in(installation, [event("gone", "crm.lead.erased", hours=2, lead={})])
+    take_in(installation, [merged_at_source()])
+    assert sorted(row["status"] for row in standing(installation)) == ["erased", "open"]
+
+
 def test_merged_and_undone_everything_is_as_before(installation: Installation, client: FlaskClient) -> None:
     first, second = two_leads(installation)
     before = {row["lead_id"]: row for row in standing(installation)}

@@ -16,12 +16,11 @@ from services.ingest.connectors.reading import (
     as_list,
     as_object,
     event,
-    from_seconds,
     hydrate,
     identity,
     is_scalar,
-    number,
     required,
+    required_time,
     short,
     text,
     translate_each,
@@ -76,14 +75,12 @@ def _events(notification: Any) -> Iterator[Event]:
         kind = f"contact.{kind.removeprefix('object.')}"
     contact = required(identity(told.get("objectId")), "objectId")
     portal = required(identity(told.get("portalId")), "portalId")
-    milliseconds = number(told.get("occurredAt"))
-    time = from_seconds(None if milliseconds is None else milliseconds / 1000)
     # eventId is not unique, and a retry differs in attemptNumber only.
     parts = (told.get(name, "") for name in ("occurredAt", "subscriptionId", "eventId", "propertyName"))
     base: dict[str, Any] = {
         "source": f"hubspot:{portal}",
         "event_id": ":".join(str(part) for part in (kind, contact, *parts)),
-        "time": required(time, "occurredAt"),
+        "time": required_time(told.get("occurredAt"), "occurredAt", per_second=1000),
         "subject": contact,
     }
     match kind:

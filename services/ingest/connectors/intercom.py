@@ -16,10 +16,10 @@ from services.ingest.connectors.reading import (
     cut,
     event,
     field,
-    from_seconds,
     hydrate,
     identity,
     required,
+    required_time,
     short,
     text,
     translate_each,
@@ -50,7 +50,7 @@ def _events(payload: Any) -> Iterator[Event]:
         "source": f"intercom:{required(identity(field(payload, 'app_id')), 'app_id')}",
         # The same for each attempt: only delivery_attempts grows.
         "event_id": required(identity(field(payload, "id")), "id"),
-        "time": required(from_seconds(field(payload, "created_at")), "created_at"),
+        "time": required_time(field(payload, "created_at"), "created_at"),
     }
     about, _, what = topic.partition(".")
     if about in ("contact", "user"):

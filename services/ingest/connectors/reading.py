@@ -1,7 +1,6 @@
 """Reading payloads that may hold anything: what is not of the expected kind is absent, never an error."""
 
 import json
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -79,7 +78,7 @@ def identity(value: Any) -> str | None:
 def number(value: Any) -> float | int | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if math.isfinite(value) and abs(value) <= 1e30 else None
+    return value if abs(value) <= 1e30 else None  # not NaN, nor an integer that no float can hold
 
 
 def amount(value: Any) -> float | int | None:
@@ -129,6 +128,18 @@ def from_seconds(value: Any) -> str | None:
         return None if seconds is None else datetime.fromtimestamp(seconds, tz=UTC).isoformat()
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def required_time(value: Any, name: str, *, per_second: int = 1) -> str:
+    """RFC 3339 of a Unix time in 1/`per_second` s. Raises NotUnderstood when it is missing or no moment."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise NotUnderstood(f"{name} is missing or not a number")
+    found = number(value)
+    moment = None if found is None else from_seconds(found / per_second)
+    if moment is None:
+        unit = "milliseconds" if per_second == 1000 else "seconds"
+        raise NotUnderstood(f"{name} is no date: as {unit} since 1970 it lies beyond any calendar")
+    return moment
 
 
 def from_naive(value: Any) -> str | None:

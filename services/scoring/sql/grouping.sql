@@ -19,9 +19,9 @@ WITH RECURSIVE gone AS (
 SELECT lead_id, score_version FROM gone ORDER BY lead_id
 
 -- name: merge_identities
--- Rows: {lead_id, other_id}: all that names the other names the lead from now on.
+-- Rows: {lead_id, other_id, rule, by, name}: all that names the other names the lead from now on.
 WITH pair AS (
-    SELECT lead_id, other_id FROM jsonb_to_recordset(%(rows)s) AS r (lead_id uuid, other_id uuid)
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS r (lead_id uuid, other_id uuid, rule text, by text, name text)
 ), moved AS (
     UPDATE identity SET lead_id = pair.lead_id FROM pair WHERE identity.lead_id = pair.other_id
     RETURNING pair.other_id, identity.identity_id
@@ -33,11 +33,33 @@ INSERT INTO regrouping (kind, lead_id, other_id, identities, rule, decided_by, d
                         draft_before)
 SELECT 'merge', pair.lead_id, pair.other_id,
        ARRAY(SELECT identity_id FROM moved WHERE moved.other_id = pair.other_id ORDER BY 1),
-       %(rule)s, %(by)s, %(name)s, %(at)s, %(comment)s,
+       pair.rule, pair.by, pair.name, %(at)s, %(comment)s,
        CASE WHEN l.draft_id IS NOT NULL
             THEN jsonb_build_object('id', l.draft_id, 'status', l.draft_status, 'since', l.draft_since) END
 FROM pair LEFT JOIN lead l ON l.lead_id = pair.lead_id
-RETURNING regrouping_id
+RETURNING other_id, regrouping_id
+
+-- name: kept_apart
+-- Of pairs {lead_id, other_id}, those that a person split, took apart or dismissed, whatever was merged into
+-- either since, and those of which one is erased.
+WITH RECURSIVE pair AS (
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS r (lead_id uuid, other_id uuid)
+), part AS (
+    SELECT unnest(ARRAY[lead_id, other_id]) AS whole, unnest(ARRAY[lead_id, other_id]) AS lead_id FROM pair
+    UNION
+    SELECT part.whole, l.lead_id FROM part JOIN lead l ON l.merged_into = part.lead_id
+), said AS (
+    SELECT r.lead_id, r.other_id FROM regrouping r
+    WHERE r.lead_id IN (SELECT lead_id FROM part) AND (r.kind = 'split') = (r.undone_at IS NULL)
+    UNION ALL
+    SELECT d.lead_id, d.other_id FROM suspected_duplicate d
+    WHERE d.lead_id IN (SELECT lead_id FROM part) AND d.status = 'dismissed'
+)
+SELECT lead_id, other_id FROM pair
+WHERE EXISTS (SELECT FROM lead l WHERE l.lead_id IN (pair.lead_id, pair.other_id) AND l.status = 'erased')
+   OR EXISTS (
+        SELECT FROM said JOIN part a ON a.lead_id = said.lead_id JOIN part b ON b.lead_id = said.other_id
+        WHERE (a.whole, b.whole) IN ((pair.lead_id, pair.other_id), (pair.other_id, pair.lead_id)))
 
 -- name: inherit_drafts
 -- A lead that was two shows the draft that waits, of two the later. The merged row keeps its own, for an undo.
@@ -144,7 +166,8 @@ FROM suspected_duplicate WHERE %(other_id)s IN (lead_id, other_id) AND status = 
 UPDATE suspected_duplicate
 SET status = 'merged', decided_by = %(by)s, decided_name = %(name)s, decided_at = %(at)s,
     regrouping_id = %(regrouping_id)s
-WHERE lead_id = LEAST(%(one)s::uuid, %(other)s::uuid) AND other_id = GREATEST(%(one)s::uuid, %(other)s::uuid)
+WHERE lead_id = LEAST(%(lead_id)s::uuid, %(other_id)s::uuid)
+  AND other_id = GREATEST(%(lead_id)s::uuid, %(other_id)s::uuid)
 
 -- name: set_pairs_aside
 UPDATE suspected_duplicate SET status = 'moved', regrouping_id = %(regrouping_id)s

@@ -177,6 +177,12 @@ def test_what_is_no_notification_is_untranslatable(payload: Any) -> None:
     assert len(refusals("hubspot", payload)) == 1
 
 
+@pytest.mark.parametrize("moment", [1e15, 1e300, 10**400])
+def test_a_time_beyond_any_calendar_is_refused_as_such(moment: float) -> None:
+    (refusal,) = refusals("hubspot", {**NOTIFICATION, "occurredAt": moment})
+    assert "occurredAt is no date" in refusal
+
+
 def signed_standard(body: bytes, secret: str = SECRET, webhook_id: str = "msg_1") -> WebhookCall:
     at = datetime.now(UTC)  # the library holds it against its own clock
     return webhook_call(

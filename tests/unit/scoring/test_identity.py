@@ -78,6 +78,23 @@ def test_a_visitor_becomes_part_of_the_lead_an_event_names() -> None:
     assert found.suspected == set()
 
 
+def test_a_record_that_its_source_merged_takes_what_it_was_along() -> None:
+    one, two, three = (UUID(int=n) for n in (710, 711, 712))
+    events = [
+        (subject("1"), browser("b")),
+        (subject("1"), subject("2")),
+        (subject("2"), subject("3")),
+        (browser("b"),),
+    ]
+    known = {subject("1"): one, subject("2"): two, subject("3"): three, browser("b"): one}
+    found = resolve(events, known, {}, new_lead, declared={1: two, 2: three})
+    assert found.leads == [one, two, three, three]
+    assert (found.merged, found.declared, found.suspected) == ({one: 1, two: 2}, {one, two}, set())
+    assert {found.survivor(lead) for lead in (one, two, three)} == {three}
+    again = resolve(events[::-1], known, {}, new_lead, declared={1: three, 2: two})
+    assert {again.survivor(lead) for lead in (one, two, three)} == {three}
+
+
 def test_a_visitor_who_says_who_he_is_keeps_his_lead() -> None:
     found = resolve([(browser("b"),), (email("a@example.fr"), browser("b"))], {}, {}, new_lead)
     assert found.leads[0] == found.leads[1]
