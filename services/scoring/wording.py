@@ -6,16 +6,12 @@ A phrase is a text, or one text per plural form: `zero` when given, else `one` a
 
 import math
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from services.scoring.actions import Action
+from services.scoring.phrases import read_phrases
 from services.scoring.reasons import Reason
-
-LANGUAGES = ("fr", "en")
 
 _LOCALE = Path(__file__).with_name("locale")
 _MARKS = {"fr": ("\u202f", ","), "en": (",", ".")}  # between thousands, before decimals
@@ -42,13 +38,9 @@ def evidence_in_words(code: str, params: Mapping[str, Any], language: str) -> st
     return _filled(phrases(language)["duplicates"][code], dict(params), language)
 
 
-@cache
 def phrases(language: str) -> dict[str, Any]:
     """The table of one language. Raise KeyError when there is none."""
-    if language not in LANGUAGES:
-        raise KeyError(language)
-    table: dict[str, Any] = orjson.loads((_LOCALE / f"{language}.json").read_bytes())
-    return table
+    return read_phrases(_LOCALE, language)
 
 
 def number_in_words(value: float, language: str) -> str:

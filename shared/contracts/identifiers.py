@@ -3,9 +3,8 @@
 import hashlib
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
@@ -19,8 +18,7 @@ Kind = Literal["subject", "external_id", "email", "phone"]
 _REMEMBERED = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier:
+class Identifier(NamedTuple):
     """`source` scopes `value`: a subject's is the event's, an external id's the system, the others' is ""."""
 
     source: str

@@ -30,11 +30,11 @@ from shared.contracts.steps import (
 )
 from shared.contracts.topics import CRM_EVENTS, CRM_REJECTED, DELIVERY_STEPS, REPLY_EVENTS
 from shared.contracts.validation import SCHEMAS
-from shared.http import close
 from shared.kafka.publisher import Publisher
 from shared.outbox import relay_once
 from shared.postgres import connect_pool
 from shared.records import Outgoing, Record
+from tests.harness.clients import running_api
 from tests.harness.history import MONDAY, event
 from tests.harness.platform import Installation
 from tests.harness.processes import wait_until
@@ -49,16 +49,8 @@ MENDED = {**BROKEN, "time": MONDAY.isoformat()}
 
 @pytest.fixture
 def client(installation: Installation) -> Iterator[FlaskClient]:
-    app = create_app(
-        IngestSettings(
-            database_url=installation.database_url,
-            kafka_bootstrap_servers=installation.platform.bootstrap,
-            topic_prefix=installation.topic_prefix,
-            token_secret=installation.token_secret,
-        )
-    )
-    yield app.test_client()
-    close(app)
+    with running_api(create_app, IngestSettings, installation) as made:
+        yield made
 
 
 class Api:

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from services.scoring.app import create_app
 from services.scoring.settings import ScoringSettings
-from shared.http import close
+from tests.harness.clients import running_api
 from tests.harness.history import created, event, only_lead, publish_a_model, rows, take_in
 from tests.harness.platform import Installation
 
@@ -18,18 +18,8 @@ Get = Callable[..., Any]
 
 @pytest.fixture
 def client(installation: Installation) -> Iterator[FlaskClient]:
-    app = create_app(
-        ScoringSettings(
-            database_url=installation.database_url,
-            kafka_bootstrap_servers=installation.platform.bootstrap,
-            topic_prefix=installation.topic_prefix,
-            token_secret=installation.token_secret,
-        )
-    )
-    made = app.test_client()
-    made.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {installation.key(*SCOPES)}"
-    yield made
-    close(app)
+    with running_api(create_app, ScoringSettings, installation, installation.key(*SCOPES)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from services.scoring.app import create_app
 from services.scoring.settings import ScoringSettings
-from shared.http import close
+from tests.harness.clients import running_api
 from tests.harness.history import created, event, only_lead, publish_a_model, rows, take_in
 from tests.harness.platform import Installation
 
@@ -21,16 +21,8 @@ TABLES = (
 
 @pytest.fixture
 def client(installation: Installation) -> Iterator[FlaskClient]:
-    app = create_app(
-        ScoringSettings(
-            database_url=installation.database_url,
-            kafka_bootstrap_servers=installation.platform.bootstrap,
-            topic_prefix=installation.topic_prefix,
-            token_secret=installation.token_secret,
-        )
-    )
-    yield app.test_client()
-    close(app)
+    with running_api(create_app, ScoringSettings, installation) as made:
+        yield made
 
 
 def try_(client: FlaskClient, token: str, *events: Any) -> Any:

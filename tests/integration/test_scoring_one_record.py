@@ -14,7 +14,7 @@ from services.scoring.registry import Registry
 from services.scoring.settings import ScoringSettings
 from shared.contracts.topics import LEAD_SCORED
 from shared.contracts.validation import check
-from shared.http import close
+from tests.harness.clients import running_api
 from tests.harness.history import (
     count,
     created,
@@ -52,18 +52,10 @@ def standing(installation: Installation) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def client(installation: Installation) -> Iterator[FlaskClient]:
-    app = create_app(
-        ScoringSettings(
-            database_url=installation.database_url,
-            kafka_bootstrap_servers=installation.platform.bootstrap,
-            topic_prefix=installation.topic_prefix,
-            token_secret=installation.token_secret,
-        )
-    )
-    made = app.test_client()
-    made.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {installation.person_token(installation.person())}"
-    yield made
-    close(app)
+    with running_api(
+        create_app, ScoringSettings, installation, installation.person_token(installation.person())
+    ) as made:
+        yield made
 
 
 def post(client: FlaskClient, path: str, status: int = 200, **body: Any) -> Any:

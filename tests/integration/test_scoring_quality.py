@@ -17,7 +17,7 @@ from services.scoring.cli import app as cli
 from services.scoring.quality import store
 from services.scoring.quality.background import assess_now, count_next
 from services.scoring.settings import ScoringSettings
-from shared.http import close
+from tests.harness.clients import running_api
 from tests.harness.history import created, event, history, publish_a_model, records, rows, take_in
 from tests.harness.platform import Installation
 
@@ -28,19 +28,9 @@ Get = Callable[..., Any]
 
 @pytest.fixture
 def client(installation: Installation) -> Iterator[FlaskClient]:
-    app = create_app(
-        ScoringSettings(
-            database_url=installation.database_url,
-            kafka_bootstrap_servers=installation.platform.bootstrap,
-            topic_prefix=installation.topic_prefix,
-            token_secret=installation.token_secret,
-        )
-    )
-    made = app.test_client()
-    made.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {installation.key(*SCOPES)}"
-    made.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
-    yield made
-    close(app)
+    with running_api(create_app, ScoringSettings, installation, installation.key(*SCOPES)) as made:
+        made.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+        yield made
 
 
 @pytest.fixture

@@ -112,10 +112,10 @@ class Imports:
         table = files.table_of(self.folder, one)
         mapping = Mapping.model_validate(one["mapping"])
         mapping.check_columns(table.columns)
-        run = _Run(one["import_id"], RowReader(mapping, table.columns, one["known_at"]), Keys())
+        run = Run(one["import_id"], RowReader(mapping, table.columns, one["known_at"]), Keys())
         run.pass_over(table, one["position"])
         position = one["position"]
-        for chunk in _chunks(table, position):
+        for chunk in chunks(table, position):
             self._go_on()
             done = run.read(chunk, position, datetime.now(UTC))
             with self.pool.connection() as connection:
@@ -160,7 +160,7 @@ class Imports:
 
 
 @dataclass(slots=True)
-class _Chunk:
+class Chunk:
     """What the rows of a chunk say, row by row."""
 
     rows: list[list[Statement]]
@@ -172,7 +172,7 @@ class _Chunk:
 
 
 @dataclass(slots=True)
-class _Told:
+class Told:
     """What of a chunk is new: to publish, and to remember."""
 
     outgoing: list[Outgoing] = field(default_factory=list)
@@ -182,7 +182,7 @@ class _Told:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """The rows of one file as they are read, and the keys met so far."""
 
     import_id: object
@@ -195,8 +195,8 @@ class _Run:
             with contextlib.suppress(RowRefused):
                 self.keys.met(self.reader.read(record).key)
 
-    def read(self, records: Sequence[Record], position: int, now: datetime) -> _Chunk:
-        chunk = _Chunk([], [])
+    def read(self, records: Sequence[Record], position: int, now: datetime) -> Chunk:
+        chunk = Chunk([], [])
         for number, (_, record) in enumerate(records, start=position + 1):
             key = ""
             try:
@@ -212,8 +212,8 @@ class _Run:
                 )
         return chunk
 
-    def tell(self, chunk: _Chunk, before: abc.Mapping[bytes, Said], now: datetime) -> _Told:
-        told, events = _Told(), []
+    def tell(self, chunk: Chunk, before: abc.Mapping[bytes, Said], now: datetime) -> Told:
+        told, events = Told(), []
         for row in chunk.rows:
             found = [(s.slot, news(s, before.get(s.slot), self.reader.known_at)) for s in row]
             fresh = [event for _, (event, _) in found if event]
@@ -225,7 +225,7 @@ class _Run:
         return told
 
 
-def _chunks(table: Table, position: int) -> Iterator[list[Record]]:
+def chunks(table: Table, position: int) -> Iterator[list[Record]]:
     records = islice(table.records(), position, None)
     while chunk := list(islice(records, CHUNK_ROWS)):
         yield chunk

@@ -1,39 +1,53 @@
 """An XLSX sheet as a CSV file: everything after that reads one kind of file.
 
 The workbook is held in memory while it is read, so its size is bounded before it is opened: a small archive
-may unpack to gigabytes.
+may unpack to gigabytes, and say that it does not.
 """
 
 import csv
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from os import SEEK_CUR
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from shared.tabular import TableError
 
 MAX_UNPACKED_BYTES = 400_000_000
 MAX_RATIO = 200  # of unpacked to packed: a workbook of numbers reaches about 20
 _SHEETS_TOLD = 50
+_PIECE = 1 << 16
+_NAME_LENGTH_AT = 26  # in an entry's own header, with the length of its extra field after it
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what Excel wrote before 2007, and what a password wraps
 
 
 def is_workbook(path: Path) -> bool:
-    """Whether the file says that it is an archive, as XLSX is, whatever its name."""
+    """Whether the file says that it is an archive, as XLSX is, whatever its name. Raises TableError for an
+    older workbook, and for one that is protected by a password."""
     with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
+        first = file.read(8)
+    if first == _OLE:
+        raise TableError(
+            f"{path.name} is a workbook of before 2007 (.xls), or it is protected by a password. Open it, "
+            'and save it as .xlsx without a password, or the sheet as "CSV UTF-8".'
+        )
+    return first.startswith(b"PK\x03\x04")
 
 
 def sheet_names(path: Path) -> list[str]:
-    """The names of the sheets that hold something, in order. Raises TableError."""
+    """The names of the sheets that hold something, in order, hidden ones last. Raises TableError."""
     _check_size(path)
     try:
         with CalamineWorkbook.from_path(str(path)) as book:
-            names = [
-                name for name in book.sheet_names[:_SHEETS_TOLD] if book.get_sheet_by_name(name).total_height
-            ]
+            sheets = sorted(
+                book.sheets_metadata[:_SHEETS_TOLD],
+                key=lambda sheet: sheet.visible != SheetVisibleEnum.Visible,
+            )
+            names = [sheet.name for sheet in sheets if book.get_sheet_by_name(sheet.name).total_height]
     except (CalamineError, OSError) as error:
         raise _unreadable(path) from error
     if not names:
@@ -92,17 +106,40 @@ def _text(cell: object) -> str:
 
 
 def _check_size(path: Path) -> None:
-    """Refuse what would not fit into memory, from what the archive says and from what it really holds."""
+    """Refuse what would not fit into memory, by what it really unpacks to: an archive may say less."""
+    most = min(MAX_UNPACKED_BYTES, MAX_RATIO * max(path.stat().st_size, 10_000))
     try:
-        with zipfile.ZipFile(path) as archive:
-            declared = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
+        with zipfile.ZipFile(path) as archive, path.open("rb") as file:
+            unpacked = 0
+            for entry in archive.infolist():
+                for piece in _unpacked(file, entry):
+                    unpacked += piece
+                    if unpacked > most:
+                        raise TableError(
+                            f"{path.name} unpacks to more than {most:,} bytes, too much to read from a "
+                            'workbook. Save the sheet as "CSV UTF-8" and import that.'
+                        )
+    except (zipfile.BadZipFile, zlib.error, OSError, IndexError) as error:
         raise _unreadable(path) from error
-    if declared > MAX_UNPACKED_BYTES or declared > MAX_RATIO * max(path.stat().st_size, 10_000):
-        raise TableError(
-            f"{path.name} unpacks to {declared:,} bytes, more than is read from a workbook. "
-            'Save the sheet as "CSV UTF-8" and import that.'
-        )
+
+
+def _unpacked(file: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[int]:
+    """The sizes of the pieces that an entry unpacks to, one by one. zipfile itself stops at the size that the
+    archive says, and the reader of workbooks does not."""
+    file.seek(entry.header_offset + _NAME_LENGTH_AT)
+    lengths = file.read(4)
+    file.seek(int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little"), SEEK_CUR)
+    if entry.compress_type == zipfile.ZIP_STORED:
+        yield entry.compress_size
+        return
+    if entry.compress_type != zipfile.ZIP_DEFLATED:
+        raise zipfile.BadZipFile
+    unpacker, left = zlib.decompressobj(-zlib.MAX_WBITS), entry.compress_size
+    while left > 0 and (packed := file.read(min(_PIECE, left))):
+        left -= len(packed)
+        while packed:
+            yield len(unpacker.decompress(packed, _PIECE))
+            packed = unpacker.unconsumed_tail
 
 
 def _unreadable(path: Path) -> TableError:

@@ -9,7 +9,7 @@ from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, Field
 
 from services.scoring import grouping_store, model_store, store, views
-from services.scoring.wording import LANGUAGES
+from services.scoring.phrases import LANGUAGES
 from shared.contracts.identifiers import normalise_external_id
 from shared.http import Problem, answer, cursor_values, requires
 from shared.paging import page

@@ -4,27 +4,21 @@ A company's own field is called as the company calls it.
 """
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from services.scoring.phrases import read_phrases
 from services.scoring.state import ATTRIBUTE
-from services.scoring.wording import LANGUAGES, number_in_words
+from services.scoring.wording import number_in_words
 
 _LOCALE = Path(__file__).with_name("locale")
 _HOURS_A_DAY = 24
 _DAYS_FROM = 48  # hours
 
 
-@cache
 def phrases(language: str) -> dict[str, Any]:
     """The table of one language. Raise KeyError when there is none."""
-    if language not in LANGUAGES:
-        raise KeyError(language)
-    table: dict[str, Any] = orjson.loads((_LOCALE / f"{language}.json").read_bytes())
-    return table
+    return read_phrases(_LOCALE, language)
 
 
 def field_in_words(name: str, language: str) -> str:

@@ -119,7 +119,7 @@ def test_a_path_is_told_step_by_step(ivan: FlaskClient, ingest: FakeServices) ->
     ]
     ingest.routes["GET", "/v1/deliveries"] = (200, {"status": "written_back", "steps": steps})
     page = ivan.get("/data/deliveries?of=crm&id=e1").text
-    for words in ("Received", "Belongs to a lead", "no model is published", "Written back to webhook"):
+    for words in ("Received", "Belongs to a lead", "no model was published", "Written back to webhook"):
         assert words in page
     assert f"/leads/{lead_id(0)}" in page
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -306,9 +307,63 @@ def test_a_workbook_is_read_as_a_table(tmp_path: Path) -> None:
     assert rows[0]["Note"] in ("", "#DIV/0!")
 
 
-def test_a_workbook_that_unpacks_to_gigabytes_is_refused_unopened(tmp_path: Path) -> None:
-    import zipfile  # noqa: PLC0415
+@pytest.mark.parametrize("since_1904", [False, True], ids=["1900", "1904"])
+def test_dates_formulas_and_hidden_sheets_are_read_as_a_person_sees_them(
+    tmp_path: Path, since_1904: bool
+) -> None:
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path, {"date_1904": since_1904}) as book:
+        hidden = book.add_worksheet("Calculs")
+        for number in range(2):
+            hidden.write_row(number, 0, ["a", "b"])
+        hidden.hide()
+        shown = book.add_worksheet("Prospects")
+        shown.activate()
+        shown.write_row(0, 0, ["Réf", "Créé le", "Somme", "Clos le"])
+        shown.write_datetime(1, 1, DATED, book.add_format({"num_format": "dd/mm/yyyy"}))
+        shown.write_formula(1, 2, "=1+1", None, 2)
+        shown.write(1, 3, 46_024)  # a date whose cell nobody formatted
+    assert spreadsheets.sheet_names(path) == ["Prospects", "Calculs"]
+    spreadsheets.convert(path, "Prospects", tmp_path / "sheet.csv")
+    assert (tmp_path / "sheet.csv").read_text().splitlines()[1] == ",2026-01-02,2,46024"
+    assert formats.read_date("46024", None) == datetime(2026, 1, 2, tzinfo=UTC)
 
+
+def test_what_no_reader_can_open_says_what_to_do(tmp_path: Path) -> None:
+    old = tmp_path / "old.xlsx"
+    old.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    with pytest.raises(TableError, match=r"before 2007 \(.xls\), or it is protected by a password"):
+        spreadsheets.is_workbook(old)
+    whole = workbook(tmp_path / "a.xlsx").read_bytes()
+    for name, content in (
+        ("cut.xlsx", whole[: len(whole) // 2]),
+        ("torn.xlsx", whole[:2_000] + bytes(500) + whole[2_500:]),
+        ("letter.xlsx", archive_of({"word/document.xml": b"<w/>"})),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(TableError, match=r"cannot be read as a workbook|no sheet"):
+            spreadsheets.sheet_names(tmp_path / name)
+
+
+def archive_of(entries: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def test_a_bomb_that_says_it_is_small_is_refused_unopened(tmp_path: Path) -> None:
+    size = 60_000_000
+    content = archive_of({"xl/worksheets/sheet1.xml": bytes(size)})
+    assert content.count(size.to_bytes(4, "little")) == 2, "the entry's own header, and the directory's"
+    path = tmp_path / "bomb.xlsx"
+    path.write_bytes(content.replace(size.to_bytes(4, "little"), (1_000).to_bytes(4, "little")))
+    with pytest.raises(TableError, match="unpacks to more than"):
+        spreadsheets.sheet_names(path)
+
+
+def test_a_workbook_that_unpacks_to_gigabytes_is_refused_unopened(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xlsx"
     with (
         zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,

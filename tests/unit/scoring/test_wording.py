@@ -7,8 +7,9 @@ import pytest
 
 from services.scoring import reasons as reasons_module
 from services.scoring.actions import Action
+from services.scoring.phrases import LANGUAGES
 from services.scoring.reasons import Reason
-from services.scoring.wording import LANGUAGES, action_in_words, in_words, number_in_words, phrases
+from services.scoring.wording import action_in_words, in_words, number_in_words, phrases
 
 
 def words(code, language="fr", contribution=1.0, **params):
