@@ -140,7 +140,7 @@ def create_blueprint(pool: Pool, settings: IngestSettings) -> APIBlueprint:
         with pool.connection() as connection:
             known = _existing(connection, path.import_id)
             _check(known, body)
-            started = store.start(connection, path.import_id, _json(body), caller.user_name or caller.name)
+            started = store.start(connection, path.import_id, _json(body), caller.called)
             one = started or _conflict(connection, path.import_id)
             store.save_mapping(connection, one["header_sha256"], one["mapping"])
             return answer(_whole(one), 202)
