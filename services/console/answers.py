@@ -198,8 +198,16 @@ class Model(Answer):
     card: dict[str, Any] = {}
 
 
+class Publication(Answer):
+    model_version: str
+    published_at: datetime
+    published_by: str = ""
+    comment: str = ""
+
+
 class Models(Answer):
     models: list[Model] = []
+    publications: list[Publication] = []
 
 
 class Owner(Answer):

@@ -36,8 +36,9 @@ SENTENCES: Final = (
     N_("Given or withdrawn."),
     N_("Any name the company uses; each name is its own feature."),
     N_('Always "1.0".'),
-    N_("Unique within source: source and id together are the deduplication key."),
-    N_('Who says so. No "|": it separates source from id and subject in keys.'),
+    N_("Unique within source: source and id together are the deduplication key. No control characters."),
+    N_('Who says so. No control characters and no "|": it separates source from id and subject in keys.'),
+    N_("The lead's id at the source. No control characters."),
     N_("What happened: one of the types of this contract."),
     N_("When it happened: RFC 3339 with an offset."),
     N_("data.lead: give at least one of email, phone, external_ids in a usable form, or a subject"),
@@ -59,6 +60,9 @@ SENTENCES: Final = (
     N_("a body of type %(kind)s is a JSON array of events"),
     N_("the event is larger than %(count)s kB: leave attachments out"),
     # What vendors send
+    N_("%(name)s is no date: as %(unit)s since 1970 it lies beyond any calendar"),
+    N_("seconds"),
+    N_("milliseconds"),
     N_("event %(what)s is not handled"),
     N_("event type %(what)s is not handled"),
     N_("subscription type %(what)s is not handled"),
@@ -259,4 +263,11 @@ SENTENCES: Final = (
     N_("It holds U+0000 or half of a character, or is a number too large. Nothing was taken."),
     N_("It is nested too deep."),
     N_("Some fields are not right"),
+    N_(
+        "%(name)s unpacks to more than %(most)s bytes, too much to read from a workbook. "
+        'Save the sheet as "CSV UTF-8" and import that.'
+    ),
+    # Which model serves
+    N_("It is the current model already."),
+    N_("The model's file is damaged. Publish another, or train again."),
 )

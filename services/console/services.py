@@ -217,6 +217,9 @@ class Scoring:
     def models(self) -> Models:
         return self.service.get(Models, "/v1/models")
 
+    def publish_model(self, model_version: str, comment: str) -> Done:
+        return self.service.post(Done, f"/v1/models/{_segment(model_version)}/publish", {"comment": comment})
+
     def status(self) -> Status:
         return self.service.get(Status, "/v1/status")
 

@@ -37,22 +37,33 @@ def published_thresholds(connection: Connection) -> tuple[int, dict[str, float]]
 
 
 def publish(connection: Connection, model: Model, cuts: dict[str, float], by: str) -> None:
-    """Make `model` the current one, whether it is new or was published before; propose its grade `cuts`,
-    which hold unless a person published others."""
+    """Store `model` with the grade `cuts` proposed for it and make it the current one, new or known."""
     artifact_bytes = to_bytes(model)
     with connection.transaction():
         connection.execute(
-            _QUERIES["publish_model"],
+            _QUERIES["store_model"],
             {
                 "model_version": model.version,
                 "kind": model.kind,
                 "artifact": artifact_bytes,
                 "sha256": digest(artifact_bytes),
                 "card": orjson.dumps(model.card).decode(),
-                "by": by,
+                "cuts": orjson.dumps(cuts).decode(),
             },
         )
-        connection.execute(_QUERIES["propose_thresholds"], {"cuts": orjson.dumps(cuts).decode()})
+        make_current(connection, model.version, by, "")
+
+
+def make_current(connection: Connection, model_version: str, by: str, comment: str) -> None:
+    """Publish a stored model; its grade cuts hold unless a person published others."""
+    values = {"model_version": model_version, "by": by, "comment": comment}
+    connection.execute(_QUERIES["publish_model"], values)
+    connection.execute(_QUERIES["propose_thresholds"], values)
+
+
+def publications(connection: Connection) -> list[Row]:
+    """The latest hundred, the latest first: {model_version, published_at, published_by, comment}."""
+    return connection.execute(_QUERIES["publications"]).fetchall()
 
 
 def all_models(connection: Connection) -> list[Row]:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from services.scoring import store
 from services.scoring.app import create_app
+from services.scoring.registry import Registry
 from services.scoring.settings import ScoringSettings
 from tests.harness.clients import running_api
 from tests.harness.history import created, event, only_lead, publish_a_model, rows, take_in
@@ -136,3 +138,43 @@ def test_status_and_models_tell_what_there_is(
     assert (asked.status_code, training["status"]) == (202, "queued")
     assert get(f"trainings/{training['training_id']}")["status"] == "queued"
     assert rows(installation, "SELECT 1 FROM training")
+
+
+def test_a_person_brings_an_earlier_model_back_and_says_why(installation: Installation) -> None:
+    earlier, later = publish_a_model(installation), publish_a_model(installation, seed=2)
+    manager = installation.person("marketing")
+    with running_api(create_app, ScoringSettings, installation, installation.person_token(manager)) as client:
+        refused = client.post(f"/v1/models/{later}/publish", json={"comment": "again"})
+        assert (refused.status_code, refused.json["detail"]) == (409, "It is the current model already.")
+        assert client.post(f"/v1/models/{earlier}/publish", json={"comment": ""}).status_code == 422
+        assert client.post("/v1/models/none/publish", json={"comment": "why"}).status_code == 404
+        done = client.post(f"/v1/models/{earlier}/publish", json={"comment": "ranks resellers too high"})
+        assert done.status_code == 200, done.text
+        told = client.get("/v1/models").json
+    assert {one["model_version"]: one["published"] for one in told["models"]} == {earlier: True, later: False}
+    assert [(one["model_version"], one["comment"]) for one in told["publications"]] == [
+        (earlier, "ranks resellers too high"), (later, ""), (earlier, ""),
+    ]  # fmt: skip
+    assert told["publications"][0]["published_by"] == manager.name
+    with installation.connect(store.SCHEMA) as connection:
+        serving = Registry().published(connection)
+    assert serving is not None
+    assert serving.model.version == earlier
+    (cuts,) = rows(installation, "SELECT cuts FROM model WHERE model_version = %s", earlier)
+    assert serving.cuts == cuts["cuts"], "its own grades come back with it"
+
+
+def test_a_machine_publishes_no_model_and_a_damaged_file_is_not_published(
+    client: FlaskClient, installation: Installation
+) -> None:
+    earlier, _ = publish_a_model(installation), publish_a_model(installation, seed=2)
+    assert client.post(f"/v1/models/{earlier}/publish", json={"comment": "why"}).status_code == 403
+    rows(
+        installation,
+        "UPDATE model SET artifact = 'cut short' WHERE model_version = %s RETURNING 1", earlier,
+    )  # fmt: skip
+    token = installation.person_token(installation.person("marketing"))
+    headers = {"Authorization": f"Bearer {token}"}
+    refused = client.post(f"/v1/models/{earlier}/publish", json={"comment": "why"}, headers=headers)
+    assert refused.status_code == 409
+    assert "damaged" in refused.json["detail"]

@@ -3,15 +3,22 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from pydantic import ValidationError
+from werkzeug.wrappers import Response
 
 from services.console import sessions
 from services.console.access import signed_in
 from services.console.answers import Figure, Model, Verdict
-from services.console.services import NotAllowed, ServiceDown
+from services.console.catalogue import gettext
+from services.console.refusals import refusal
+from services.console.services import Conflict, NotAllowed, Refused, ServiceDown
 
 pages = Blueprint("model", __name__)
+SHOWN = 10
+NOTHING: dict[str, Any] = {
+    "published": None, "card": None, "verdict": None, "others": [], "publications": [],
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +39,7 @@ def page() -> str:
     try:
         answer = sessions.scoring().models()
     except ServiceDown as error:
-        return render_template(
-            "model.html", down=[error.service], published=None, card=None, verdict=None, others=[]
-        )
+        return render_template("model.html", down=[error.service], **NOTHING)
     published = next((model for model in answer.models if model.published), None)
     return render_template(
         "model.html",
@@ -42,8 +47,26 @@ def page() -> str:
         published=published,
         card=read_card(published) if published else None,
         verdict=None if published else _verdict(),
-        others=[model for model in answer.models if model is not published],
+        others=[(model, read_card(model).auc) for model in answer.models if model is not published][:SHOWN],
+        publications=answer.publications[:SHOWN],
     )
+
+
+@pages.post("/model/<version>/publish")
+@signed_in
+def publish(version: str) -> Response:
+    """Bring a model back; the service says who did it, when and why."""
+    try:
+        sessions.scoring().publish_model(version, request.form.get("comment", "").strip())
+    except (Conflict, Refused) as error:
+        flash(refusal(error.detail) or gettext("Say why, in at most 500 characters."))
+    else:
+        flash(
+            gettext(
+                "%(version)s is the current model. Open leads are being ranked again by it.", version=version
+            )
+        )
+    return redirect(url_for("model.page"))
 
 
 def _verdict() -> Verdict | None:

@@ -182,7 +182,7 @@ SELECT greatest(0, CASE WHEN n.is_called THEN n.last_value ELSE 0 END - c.counte
 FROM event_number n, quality_cursor c
 
 -- name: published_card
-SELECT kind, card FROM model WHERE published_at IS NOT NULL ORDER BY published_at DESC LIMIT 1
+SELECT kind, card FROM model JOIN publication USING (model_version) ORDER BY publication_id DESC LIMIT 1
 
 -- name: owners
 SELECT source, field, name, email, user_id, set_by, set_at FROM owner ORDER BY source, field

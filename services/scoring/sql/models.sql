@@ -1,7 +1,7 @@
 -- name: published_models
--- The newest first; the second serves where the first does not load.
-SELECT model_version, published_at FROM model
-WHERE published_at IS NOT NULL ORDER BY published_at DESC LIMIT 3
+-- The latest published first; the second serves where the first does not load.
+SELECT model_version, max(published_at) AS published_at FROM publication
+GROUP BY model_version ORDER BY max(publication_id) DESC LIMIT 3
 
 -- name: model_artifact
 SELECT artifact, sha256 FROM model WHERE model_version = %(model_version)s
@@ -10,26 +10,36 @@ SELECT artifact, sha256 FROM model WHERE model_version = %(model_version)s
 SELECT threshold_version, cuts FROM threshold
 WHERE published_at IS NOT NULL ORDER BY published_at DESC, threshold_version DESC LIMIT 1
 
+-- name: store_model
+INSERT INTO model (model_version, kind, artifact, sha256, card, cuts)
+VALUES (%(model_version)s, %(kind)s, %(artifact)s, %(sha256)s, %(card)s, %(cuts)s)
+ON CONFLICT (model_version) DO UPDATE SET artifact = EXCLUDED.artifact, sha256 = EXCLUDED.sha256, cuts = EXCLUDED.cuts
+
 -- name: publish_model
-INSERT INTO model (model_version, kind, artifact, sha256, card, published_at, published_by)
-VALUES (%(model_version)s, %(kind)s, %(artifact)s, %(sha256)s, %(card)s, clock_timestamp(), %(by)s)
-ON CONFLICT (model_version) DO UPDATE SET
-    artifact = EXCLUDED.artifact, sha256 = EXCLUDED.sha256, published_at = EXCLUDED.published_at,
-    published_by = EXCLUDED.published_by
+INSERT INTO publication (model_version, published_by, comment)
+VALUES (%(model_version)s, %(by)s, %(comment)s)
+
+-- name: publications
+SELECT model_version, published_at, published_by, comment FROM publication ORDER BY publication_id DESC LIMIT 100
 
 -- name: propose_thresholds
--- Proposed by a training until a person publishes thresholds. The same cuts again are no new version, which
--- would grade every lead anew.
+-- Those of the model, until a person publishes thresholds. The same cuts again are no new version, which would
+-- grade every lead anew.
 INSERT INTO threshold (cuts, created_by, published_at)
-SELECT %(cuts)s::jsonb, 'training', clock_timestamp()
-WHERE NOT EXISTS (SELECT 1 FROM threshold WHERE created_by <> 'training' AND published_at IS NOT NULL)
-  AND %(cuts)s::jsonb IS DISTINCT FROM (
+SELECT cuts, 'training', clock_timestamp() FROM model
+WHERE model_version = %(model_version)s AND cuts IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM threshold WHERE created_by <> 'training' AND published_at IS NOT NULL)
+  AND cuts IS DISTINCT FROM (
       SELECT cuts FROM threshold
       WHERE published_at IS NOT NULL ORDER BY published_at DESC, threshold_version DESC LIMIT 1)
 
 -- name: models
-SELECT model_version, kind, sha256, card, created_at, published_at, published_by
-FROM model ORDER BY created_at DESC, model_version
+SELECT m.model_version, m.kind, m.sha256, m.card, m.created_at, p.published_at, p.published_by
+FROM model m LEFT JOIN LATERAL (
+    SELECT published_at, published_by FROM publication
+    WHERE model_version = m.model_version ORDER BY publication_id DESC LIMIT 1
+) p ON true
+ORDER BY m.created_at DESC, m.model_version
 
 -- name: thresholds
 SELECT threshold_version, cuts, comment, created_by, created_at, published_at

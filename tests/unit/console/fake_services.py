@@ -43,6 +43,14 @@ class FakeServices:
             "model_version": "3f9a1c52d0be",
         }
         self.model: dict[str, Any] = {"version": "3f9a1c52d0be"}
+        self.publications: list[dict[str, Any]] = [
+            {
+                "model_version": "3f9a1c52d0be",
+                "published_at": iso(timedelta(days=1)),
+                "published_by": "key:installation",
+                "comment": "",
+            }
+        ]
         self.models: list[dict[str, Any]] = [
             {
                 "model_version": "3f9a1c52d0be",
@@ -130,6 +138,15 @@ class FakeServices:
             "all_reasons": reasons if scored else [],
         }
 
+    def _publish(self, version: str, body: Any) -> tuple[int, Any]:
+        if version == self.publications[0]["model_version"]:
+            return 409, {"detail": "It is the current model already."}
+        who = {"published_at": iso(timedelta(0)), "published_by": "Léa Martin"}
+        self.publications.insert(0, {"model_version": version, **who, **body})
+        for model in self.models:
+            model["published"] = model["model_version"] == version
+        return 200, {"model_version": version, "published": True}
+
     def answer(
         self, method: str, path: str, query: dict[str, str], body: Any, language: str
     ) -> tuple[int, Any]:
@@ -140,7 +157,9 @@ class FakeServices:
             case "GET", ["status"]:
                 return 200, self.status
             case "GET", ["models"]:
-                return 200, {"models": self.models}
+                return 200, {"models": self.models, "publications": self.publications}
+            case "POST", ["models", version, "publish"]:
+                return self._publish(version, body)
             case "GET", ["quality"]:
                 start, limit = int(query.get("cursor", 0)), min(int(query["limit"]), 5)
                 return 200, make_quality(language, start, limit, owned=bool(self.owners)) | self.quality

@@ -137,6 +137,25 @@ def test_the_model_page_puts_figures_and_intervals_in_words(rep: FlaskClient) ->
     assert "It learned from 7,392 leads, 2,848 of which became customers." in page
 
 
+def test_an_earlier_model_is_brought_back_with_a_reason_that_the_page_keeps(
+    rep: FlaskClient, console: Flask, services: FakeServices
+) -> None:
+    services.models.append({"model_version": "77aa", "kind": "logistic", "card": services.models[0]["card"]})
+    assert "Make it the current model" not in rep.get("/model").text, "a rep does not decide on models"
+    marketer = sign_in(console.test_client(), email="marie@example.fr")
+    page = marketer.get("/model").text
+    assert "Make it the current model" in page
+    token = csrf(page)
+    answer = marketer.post(
+        "/model/77aa/publish", data={"csrf_token": token, "comment": "better"}, follow_redirects=True
+    )
+    assert "77aa is the current model" in answer.text
+    assert "Which model served when" in answer.text
+    assert "better" in answer.text
+    again = marketer.post("/model/77aa/publish", data={"csrf_token": token}, follow_redirects=True)
+    assert "It is the current model already." in again.text
+
+
 def test_without_a_model_the_page_says_what_there_is_to_learn_from(
     rep: FlaskClient, services: FakeServices
 ) -> None:
