@@ -172,14 +172,26 @@ def create_key(
     name: Annotated[str, typer.Option(help="What will use it.")],
     scope: Annotated[list[str], typer.Option(help="What it may do; repeat for several.")],
     source: Annotated[str | None, typer.Option(help="The one source whose events it may post.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="E-mail of who decides by it: their personal key.")
+    ] = None,
 ) -> None:
-    """Make an API key; prints it, this once."""
+    """Make an API key; prints it, this once. What a person must decide needs a personal one."""
     from shared.auth import store
     from shared.postgres import connect
 
     try:
         with connect(_needed("DATABASE_URL"), schema=store.SCHEMA) as connection:
-            token = store.create_key(connection, name=name, scopes=scope, source=source)
+            owner = store.person_by_email(connection, person) if person else None
+            if person and owner is None:
+                _fail(f"nobody signs in as {person}: add them with `eclaireur user add`")
+            token = store.create_key(
+                connection,
+                name=name,
+                scopes=scope,
+                source=source,
+                person_id=owner.person_id if owner else None,
+            )
     except store.UnknownScope as error:
         _wrong_use(str(error))
     print(token)

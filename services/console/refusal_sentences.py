@@ -29,7 +29,6 @@ SENTENCES: Final = (
     N_("a number"),
     N_("a whole number"),
     N_("true or false"),
-    N_("%(one)s or %(other)s"),
     N_("What the lead wrote, as plain text."),
     N_("The stage it entered."),
     N_("What the consent is for."),
@@ -72,6 +71,7 @@ SENTENCES: Final = (
     N_("type %(what)s is not handled"),
     N_("%(what)s of %(kind)s is not handled"),
     N_("%(name)s is missing or not an id"),
+    N_("%(name)s is missing or not a number"),
     N_("the opportunity names neither originatingleadid nor parentcontactid: add both to a post image"),
     N_("the opportunity has no ContactId: add that field to the outbound message"),
     N_("the conversation has no text"),
@@ -267,7 +267,10 @@ SENTENCES: Final = (
         "%(name)s unpacks to more than %(most)s bytes, too much to read from a workbook. "
         'Save the sheet as "CSV UTF-8" and import that.'
     ),
+    N_("An event with this source and id was already taken with another content; the first counts."),
     # Which model serves
     N_("It is the current model already."),
     N_("The model's file is damaged. Publish another, or train again."),
+    # Of parts, after all that may hold the word
+    N_("%(one)s or %(other)s"),
 )

@@ -24,6 +24,8 @@ ID_REUSED_WORDS: Final = (
     "id: another event of this request has it and says something else; give each event an id of its own"
 )
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{},]', re.DOTALL)
+"""Strings, since brackets in them do not count, and what gives JSON its structure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,10 @@ def split(body: bytes, content_type: str) -> Iterator[tuple[bytes, Callable[[], 
     try:
         document = parse_json(body)
     except InvalidEvent:
-        # One event that Postgres could not hold must not cost the others: each is then judged by itself.
-        document = _loose(body)
-        if not isinstance(document, list):
+        # One event that cannot be read must not cost the others: each is then judged by itself.
+        items = array_items(body)
+        if items is None or content_type == SINGLE:
             raise
-        items = (orjson.dumps(item) for item in document)
         return ((raw, lambda raw=raw: parse_json(raw)) for raw in items)  # type: ignore[misc]
     if isinstance(document, list) and content_type != SINGLE:
         return ((orjson.dumps(item), lambda item=item: item) for item in document)  # type: ignore[misc]
@@ -85,11 +86,31 @@ def split(body: bytes, content_type: str) -> Iterator[tuple[bytes, Callable[[], 
     return iter([(body, lambda: document)])
 
 
-def _loose(body: bytes) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+def array_items(body: bytes) -> list[bytes] | None:
+    """The items of a JSON array as they were sent, whatever is wrong within them; None when it is no array.
+
+    Only strings and brackets are read, so an item may hold NaN, bad UTF-8 or ten thousand brackets.
+    """
+    text = body.strip()
+    items: list[bytes] = []
+    begin, depth = 1, 0
+    for token in _MARKS.finditer(text):
+        mark = token[0]
+        if mark in (b"[", b"{"):
+            depth += 1
+        elif mark in (b"]", b"}"):
+            depth -= 1
+        if depth == 0:
+            break
+        if mark == b"," and depth == 1:
+            items.append(text[begin : token.start()])
+            begin = token.end()
+    else:
         return None
+    if text[:1] != b"[" or text[-1:] != b"]" or token.end() != len(text):
+        return None
+    items.append(text[begin:-1])
+    return items if all(map(bytes.strip, items)) else None
 
 
 def accept(

@@ -116,6 +116,15 @@ def person_by_id(connection: Connection, person_id: str) -> Person | None:
     return Person(**row) if row else None
 
 
+def person_by_email(connection: Connection, email: str) -> Person | None:
+    """The person, unless disabled."""
+    row = connection.execute(
+        "SELECT person_id, email, name, role, language FROM person WHERE email = %s AND disabled_at IS NULL",
+        [email.strip().lower()],
+    ).fetchone()
+    return Person(**row) if row else None
+
+
 def sign_in(connection: Connection, email: str, password: str) -> Person | None:
     """The person whose address and password these are, unless disabled."""
     row = connection.execute(

@@ -536,13 +536,20 @@ HOSTILE = {
 }
 
 
+BODIES: dict[str, Callable[[list[bytes]], bytes]] = {
+    "application/x-ndjson": b"\n".join,
+    "application/cloudevents-batch+json": lambda events: b" [" + b" ,\n".join(events) + b"]\n",
+}
+
+
+@pytest.mark.parametrize(("content_type", "join"), BODIES.items(), ids=["NDJSON", "batch"])
 @pytest.mark.parametrize("bad", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_event_costs_no_neighbour(
-    installation: Installation, client: FlaskClient, bad: bytes
+    installation: Installation, client: FlaskClient, bad: bytes, content_type: str, join: Callable[..., bytes]
 ) -> None:
-    good = [json.dumps(event()).encode() for _ in range(99)]
-    body = b"\n".join([*good[:50], bad, *good[50:]])
-    answer = post(client, body, installation.key("events:write"), "application/x-ndjson")
+    good = [json.dumps(event(subject='a "quoted], [ name')).encode() for _ in range(99)]
+    body = join([*good[:50], bad, *good[50:]])
+    answer = post(client, body, installation.key("events:write"), content_type)
     assert (answer.status_code, answer.json["accepted"]) == (202, 99)
     assert [one["index"] for one in answer.json["rejected"]] == [50]
     assert len(held(installation, CRM_EVENTS)) == 99

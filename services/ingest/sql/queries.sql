@@ -78,15 +78,16 @@ WHERE replay_id = %(replay_id)s
 UPDATE replay SET finished_at = now() WHERE replay_id = %(replay_id)s
 
 -- name: event_steps
-SELECT at, received_at, outcome, lead_id, score_version, unscored
-FROM event_step WHERE source = %(source)s AND id = %(id)s ORDER BY at, seq LIMIT 100
+-- What was told twice, by a service that was killed between telling and noting so, stands once.
+SELECT DISTINCT at, received_at, outcome, lead_id, score_version, unscored
+FROM event_step WHERE source = %(source)s AND id = %(id)s ORDER BY at, outcome LIMIT 100
 
 -- name: first_score
 SELECT at, lead_id, score_version FROM score_step WHERE lead_id = ANY(%(leads)s) ORDER BY at LIMIT 1
 
 -- name: writeback_steps
 -- A score that was overtaken is not sent: a later one tells the destination more.
-SELECT at, destination, status, score_version, attempt
+SELECT DISTINCT at, destination, status, score_version, attempt
 FROM writeback_step
 WHERE lead_id = %(lead_id)s AND kind = 'score' AND score_version >= %(score_version)s
 ORDER BY score_version, at LIMIT 10

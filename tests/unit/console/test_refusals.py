@@ -36,6 +36,7 @@ READ = (
     ROOT / "shared" / "tabular.py",
     *(ROOT / "services" / "ingest").rglob("*.py"),
     ROOT / "services" / "scoring" / "regrouping.py",
+    ROOT / "services" / "scoring" / "effects.py",
 )
 # What only a program, or a person at a terminal, is told.
 ELSEWHERE = ("cli", "choices.py", "pull.py", "approval.py", "settings.py", "rate_limit.py", "following.py")

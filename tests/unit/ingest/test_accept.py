@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.ingest.accept import NDJSON, Accepted, Sender, accept, split
+from services.ingest.accept import NDJSON, Accepted, Sender, accept, array_items, split
 
 NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
 TRACE = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
@@ -82,3 +82,24 @@ def test_a_clock_ten_minutes_off_is_taken_as_it_says(minutes: int) -> None:
     (outgoing,) = taken(event(time=moment)).outgoing
     stored = orjson.loads(outgoing.value or b"")
     assert (stored["time"], stored["receivedat"]) == (moment, NOW.isoformat())
+
+
+@pytest.mark.parametrize(
+    ("body", "items"),
+    [
+        (b'[{"a": NaN}, {"b": "],["}]', [b'{"a": NaN}', b' {"b": "],["}']),
+        (b' ["\\"", [1, 2], \xff]\n', [b'"\\""', b" [1, 2]", b" \xff"]),
+        (b"[NaN]", [b"NaN"]),
+        (b"[1, 2", None),
+        (b"[1,, 2]", None),
+        (b"[1] [2]", None),
+        (b'{"a": [NaN]}', None),
+        (b'["unended]', [b'"unended']),
+        (b"[{]", None),
+        (b"", None),
+    ],
+)
+def test_an_array_that_is_no_json_is_taken_apart_if_its_ends_can_be_told(
+    body: bytes, items: list[bytes] | None
+) -> None:
+    assert array_items(body) == items
