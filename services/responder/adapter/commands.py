@@ -40,6 +40,7 @@ def adapt_language(
     from dataclasses import replace
 
     import orjson
+    from transformers.utils import logging as transformers_log
 
     from services.responder.adapter.distill import Plan
     from services.responder.adapter.making import Order, make_adapter
@@ -58,6 +59,9 @@ def adapt_language(
     order = Order(language, parallel or [], business or [], attribution or [], plan, work)
     base = model_folder(os.environ.get("EMBEDDING_MODEL") or PACKAGED)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # It reports that the pooler, which no sentence vector uses, is not loaded.
+    transformers_log.set_verbosity_error()
+    transformers_log.disable_progress_bar()
     with shown_progress(f"Learning {language}", total=plan.steps * (4 if ablation else 1)) as advance:
         if not ablation:
             made = make_adapter(base, order, output or data / "adapters" / language, advance)

@@ -27,7 +27,7 @@ class Plan:
     The learning rate does not depend on `steps`: more of them go on from where fewer ended.
     """
 
-    steps: int = 250
+    steps: int = 300
     rank: int = 32
     """Of the low-rank changes; 0 trains the rows only."""
     max_rows: int = 16_000
@@ -58,7 +58,7 @@ def distil(
     `tokenizers`: the student's, the teacher's.
     """
     optimizers = _optimizers(student, plan)
-    losses = _resume(kept, student, optimizers)
+    losses = _resume(kept, student, optimizers, plan.steps)
     advance(len(losses))
     for step in range(len(losses), plan.steps):
         loss = _loss(student, teacher, tokenizers, corpus, plan, step)
@@ -131,10 +131,13 @@ def _keep(path: Path, student: Student, optimizers: list[Any], losses: list[floa
     os.replace(unfinished, path)
 
 
-def _resume(path: Path, student: Student, optimizers: list[Any]) -> list[float]:
+def _resume(path: Path, student: Student, optimizers: list[Any], steps: int) -> list[float]:
+    """Take up what is kept in `path`, unless it is beyond `steps` already; return the losses so far."""
     if not path.is_file():
         return []
     state = torch.load(path, weights_only=True)
+    if len(state["losses"]) > steps:
+        return []
     student.load_state_dict(state["student"], strict=False)
     for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(kept)

@@ -82,6 +82,12 @@ def test_the_same_pairs_give_the_same_file_stopped_and_resumed_or_not(base: Path
     assert adapter(base, tmp_path / "resumed", 30).packed() == whole
 
 
+def test_fewer_steps_than_are_kept_start_over(base: Path, tmp_path: Path) -> None:
+    short = adapter(base, tmp_path / "short", 10).packed()
+    adapter(base, tmp_path / "long", 20)
+    assert adapter(base, tmp_path / "long", 10).packed() == short
+
+
 def test_another_plan_does_not_take_up_a_checkpoint(base: Path, tmp_path: Path) -> None:
     taught(base, tmp_path, 20, rank=2)
     assert len(taught(base, tmp_path, 10, rank=3).losses) == 10
