@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,14 @@ from torch import Tensor, nn
 from transformers import BertModel
 
 from services.responder.adapter import sampling
+from services.responder.adapter.pairs import Pair
 from services.responder.adapter.sampling import Corpus
-from services.responder.adapter.student import Student, padded, unit_vectors
+from services.responder.adapter.student import Student, encode, padded, unit_vectors
 
 KEEP_EVERY = 10
 """Steps between two checkpoints."""
+LATER = 3
+"""A step weighs in the average as its number to this power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Plan:
     The learning rate does not depend on `steps`: more of them go on from where fewer ended.
     """
 
-    steps: int = 300
+    steps: int = 1000
     rank: int = 32
     """Of the low-rank changes; 0 trains the rows only."""
     max_rows: int = 16_000
@@ -35,6 +38,8 @@ class Plan:
     warm_up: int = 30
     contrast: float = 0.2
     """Weight of telling the translation apart from the others of the batch."""
+    answers: float = 0.1
+    """Weight of telling the replies to a message's topic apart from the others."""
     temperature: float = 20.0
     english: int = 2
     """English texts of a batch that must stay where they are, for sentences that mix languages."""
@@ -54,14 +59,19 @@ def distil(
     """Train `student` in place; return the loss of each step. A run that was stopped goes on from `kept`.
 
     Reimers & Gurevych 2020, "Making Monolingual Sentence Embeddings Multilingual": the squared distance of
-    student(translation) and of student(English) to teacher(English), beside a cross-entropy over the batch.
-    `tokenizers`: the student's, the teacher's.
+    student(translation) and of student(English) to teacher(English), beside a cross-entropy over the batch,
+    and one over the corpus's replies. `tokenizers`: the student's, the teacher's.
+
+    What is trained is the average over the steps, the later ones weighing more: it stands for the learning
+    rate's fall to zero, which would have to know the last step (Shamir & Zhang 2013, polynomial-decay).
     """
     optimizers = _optimizers(student, plan)
-    losses = _resume(kept, student, optimizers, plan.steps)
+    average = {name: p.detach().clone() for name, p in student.named_parameters() if p.requires_grad}
+    losses = _resume(kept, student, average, optimizers, plan.steps)
+    replies = _Replies(teacher, tokenizers[1], corpus.replies)
     advance(len(losses))
     for step in range(len(losses), plan.steps):
-        loss = _loss(student, teacher, tokenizers, corpus, plan, step)
+        loss = _loss(student, teacher, tokenizers, corpus, replies, plan, step)
         rate = min((step + 1) / plan.warm_up, (plan.warm_up / (step + 1)) ** 0.5)
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = plan.learning_rate * rate
@@ -69,10 +79,15 @@ def distil(
         loss.backward()  # type: ignore[no-untyped-call]
         for optimizer in optimizers:
             optimizer.step()
+        with torch.no_grad():
+            for name, p in student.named_parameters():
+                if p.requires_grad:
+                    average[name].lerp_(p, (LATER + 1) / (LATER + step + 1))
         losses.append(loss.item())
         if (step + 1) % KEEP_EVERY == 0:
-            _keep(kept, student, optimizers, losses)
+            _keep(kept, student, average, optimizers, losses)
         advance(1)
+    student.load_state_dict(average, strict=False)
     return losses
 
 
@@ -89,6 +104,7 @@ def _loss(
     teacher: BertModel,
     tokenizers: tuple[Tokenizer, Tokenizer],
     corpus: Corpus,
+    replies: "_Replies",
     plan: Plan,
     step: int,
 ) -> Tensor:
@@ -105,11 +121,31 @@ def _loss(
     loss = loss + plan.contrast * nn.functional.cross_entropy(
         likeness.masked_fill(same, -1e4), torch.arange(len(pairs))
     )
+    loss = loss + plan.answers * replies.loss(vectors, [pair.topic for pair in pairs], plan.temperature)
     if plan.english:
         stay = slice(step % (len(pairs) // plan.english), None, len(pairs) // plan.english)
         kept = student(*padded(tokenizers[0], english[stay]))
         loss = loss + (kept - target[stay]).square().sum(1).mean() * plan.english / len(pairs)
     return loss
+
+
+class _Replies:
+    """The replies' vectors by the teacher, and what messages of a topic lose by being nearer to others."""
+
+    def __init__(self, teacher: BertModel, tokenizer: Tokenizer, replies: Sequence[Pair]) -> None:
+        self._topics = [frozenset(reply.topic.split()) for reply in replies]
+        if replies:
+            self._vectors = torch.from_numpy(encode(teacher, tokenizer, [reply.english for reply in replies]))
+
+    def loss(self, vectors: Tensor, topics: Sequence[str], temperature: float) -> Tensor:
+        """Mean over the texts of -log p(one of the replies to its topic); 0 for one that none answers."""
+        right = torch.tensor([[topic in answered for answered in self._topics] for topic in topics])
+        asked = right.any(dim=1)
+        if not asked.any():
+            return torch.zeros(())
+        likeness = (vectors[asked] @ self._vectors.T) * temperature
+        lost = likeness.logsumexp(1) - likeness.masked_fill(~right[asked], -torch.inf).logsumexp(1)
+        return lost.sum() / len(topics)
 
 
 def _optimizers(student: Student, plan: Plan) -> list[torch.optim.Optimizer]:
@@ -122,16 +158,24 @@ def _optimizers(student: Student, plan: Plan) -> list[torch.optim.Optimizer]:
     return optimizers
 
 
-def _keep(path: Path, student: Student, optimizers: list[Any], losses: list[float]) -> None:
-    trained = {name: p for name, p in student.named_parameters() if p.requires_grad}
-    state = {"student": trained, "optimizers": [one.state_dict() for one in optimizers], "losses": losses}
+def _keep(
+    path: Path, student: Student, average: dict[str, Tensor], optimizers: list[Any], losses: list[float]
+) -> None:
+    state = {
+        "student": {name: p for name, p in student.named_parameters() if p.requires_grad},
+        "average": average,
+        "optimizers": [one.state_dict() for one in optimizers],
+        "losses": losses,
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     torch.save(state, unfinished)
     os.replace(unfinished, path)
 
 
-def _resume(path: Path, student: Student, optimizers: list[Any], steps: int) -> list[float]:
+def _resume(
+    path: Path, student: Student, average: dict[str, Tensor], optimizers: list[Any], steps: int
+) -> list[float]:
     """Take up what is kept in `path`, unless it is beyond `steps` already; return the losses so far."""
     if not path.is_file():
         return []
@@ -139,6 +183,7 @@ def _resume(path: Path, student: Student, optimizers: list[Any], steps: int) -> 
     if len(state["losses"]) > steps:
         return []
     student.load_state_dict(state["student"], strict=False)
+    average.update(state["average"])
     for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
         optimizer.load_state_dict(kept)
     losses: list[float] = state["losses"]

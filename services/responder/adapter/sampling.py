@@ -1,7 +1,7 @@
 """Which pairs a training step sees: a function of the seed and the step, so that a run can be resumed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,10 +22,14 @@ MAX_WORDS = 32
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """`general`: pairs file by file, each drawn from in proportion to the root of its size."""
+    """`general`: pairs file by file, each drawn from in proportion to the root of its size.
+
+    `replies`: what answers messages of its topics, separated by spaces.
+    """
 
     general: Sequence[Sequence[Pair]]
     business: Sequence[Pair]
+    replies: Sequence[Pair] = ()
 
 
 def batch(corpus: Corpus, seed: int, step: int) -> list[Pair]:
@@ -45,7 +49,9 @@ def _draw(corpus: Corpus, rng: np.random.Generator) -> Pair:
         sizes = np.sqrt([len(file) for file in corpus.general])
         file = corpus.general[int(rng.choice(len(sizes), p=sizes / sizes.sum()))]
         pair = file[int(rng.integers(len(file)))]
-    return Pair(pair.english, misspelt(pair.translation, rng)) if rng.random() < MISSPELT else pair
+    if rng.random() < MISSPELT:
+        return replace(pair, translation=misspelt(pair.translation, rng))
+    return pair
 
 
 def _message(pairs: Sequence[Pair], rng: np.random.Generator) -> Pair:
@@ -62,7 +68,7 @@ def _message(pairs: Sequence[Pair], rng: np.random.Generator) -> Pair:
         parts += _any_of("closing", pairs, rng)
     while len(parts) > 1 and sum(len(part.translation.split()) for part in parts) > MAX_WORDS:
         parts.pop()
-    return Pair(" ".join(part.english for part in parts), " ".join(part.translation for part in parts))
+    return Pair(" ".join(part.english for part in parts), " ".join(part.translation for part in parts), topic)
 
 
 def _any_of(topic: str, pairs: Sequence[Pair], rng: np.random.Generator) -> list[Pair]:

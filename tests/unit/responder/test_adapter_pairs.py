@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from services.responder.adapter.making import SENTENCES, WORDS
+from services.responder.adapter.making import REPLIES, SENTENCES, WORDS
 from services.responder.adapter.pairs import Pair, read_pairs, usable
 from services.responder.adapter.serve import PACKAGED
 from shared.errors import UserError
 
-FROZEN = Path(__file__).parents[2] / "data" / "responder" / "frozen" / "messages.csv"
+FROZEN = Path(__file__).parents[2] / "data" / "responder" / "frozen"
 GREATEST_LIKENESS = 0.75
 """Cosine of character n-grams from which two short sentences are one with a word changed."""
 
@@ -66,17 +66,23 @@ def test_the_projects_own_pairs_are_whole_and_many() -> None:
     assert all(line.count("\t") == 2 for line in lines)
 
 
-def test_no_own_pair_resembles_a_message_of_the_frozen_evaluation_set() -> None:
-    with FROZEN.open(encoding="utf-8", newline="") as file:
-        frozen = list(csv.DictReader(file))
+def test_replies_answer_topics_that_sentences_have() -> None:
+    topics = {pair.topic for pair in read_pairs(PACKAGED / "fr" / SENTENCES)}
+    answered = {topic for pair in read_pairs(PACKAGED / "fr" / REPLIES) for topic in pair.topic.split()}
+    assert answered <= topics
+    assert len(answered) >= 30
+
+
+@pytest.mark.parametrize(
+    ("own", "kind"), [(SENTENCES, "messages"), (REPLIES, "messages"), (REPLIES, "templates")]
+)
+def test_no_own_pair_resembles_a_text_of_the_frozen_evaluation_set(own: str, kind: str) -> None:
     for language, side in (("fr", "translation"), ("en", "english")):
-        ours = [getattr(pair, side) for pair in read_pairs(PACKAGED / "fr" / SENTENCES)]
-        messages = [row[language] for row in frozen]
+        ours = [getattr(pair, side) for pair in read_pairs(PACKAGED / "fr" / own)]
+        theirs = frozen_texts(kind, language)
         vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), strip_accents="unicode")
-        vectorizer.fit(ours + messages)
-        likeness = (
-            (vectorizer.transform(ours) @ vectorizer.transform(messages).T).max(axis=1).toarray().ravel()
-        )
+        vectorizer.fit(ours + theirs)
+        likeness = (vectorizer.transform(ours) @ vectorizer.transform(theirs).T).max(axis=1).toarray().ravel()
         # Only ours are shown: what the frozen set says stays unread. One word or two ("STOP") is no wording.
         close = [
             text
@@ -84,3 +90,17 @@ def test_no_own_pair_resembles_a_message_of_the_frozen_evaluation_set() -> None:
             if found > GREATEST_LIKENESS and len(text.split()) > 3
         ]
         assert not close
+
+
+def frozen_texts(kind: str, language: str) -> list[str]:
+    """Messages, or the templates' titles, descriptions and sentences, each by itself."""
+    with (FROZEN / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if kind == "messages":
+        return [row[language] for row in rows]
+    return [
+        text
+        for row in rows
+        if row["language"] == language
+        for text in (row["title"], row["when"], *row["text"].split(". "))
+    ]

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from services.responder.adapter.pack import FILE, Adapter, AdapterUnusable, file
 from services.responder.adapter.pairs import Pair
 from services.responder.adapter.serve import WEIGHTS, adapted_folder
 from services.responder.adapter.student import encode, load_transformer
-from services.responder.adapter.teach import Material, Taught, lexicon_of, teach
+from services.responder.adapter.teach import Material, Taught, teach, vocabulary_of
 from services.responder.adapter.vocabulary import extended
 from shared.errors import UserError
 
@@ -28,7 +29,15 @@ GENERAL = [
     Pair("cancel my order please", "annulez ma commande svp"),
     Pair("thanks", "merci"),
 ]
-SENTENCES = [Pair("send a quote", "envoyez un devis", "quote"), Pair("thanks", "merci bien", "closing")]
+SENTENCES = [
+    Pair("send a quote", "envoyez un devis", "quote"),
+    Pair("the order is late", "la commande est en retard", "delay"),
+    Pair("thanks", "merci bien", "closing"),
+]
+REPLIES = [
+    Pair("the invoice", "la facture", "quote price"),
+    Pair("cancel my order", "annulez ma commande", "delay"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +69,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def taught(base: Path, work: Path, steps: int, rank: int = 2) -> Taught:
-    material = Material([GENERAL], SENTENCES, [Pair("quote", "devis")])
-    plan = Plan(steps=steps, rank=rank, max_rows=40)
-    return teach(base, material, lexicon_of(material), plan, work=work, advance=lambda _: None)
+def taught(base: Path, work: Path, steps: int, **plan_of: Any) -> Taught:
+    material = Material([GENERAL], SENTENCES, [Pair("quote", "devis")], REPLIES)
+    plan = Plan(**{"steps": steps, "rank": 2, "max_rows": 40} | plan_of)
+    return teach(
+        base, material, vocabulary_of(base, material, plan.max_rows), plan, work=work, advance=lambda _: None
+    )
 
 
 def adapter(base: Path, work: Path, steps: int) -> Adapter:
@@ -86,6 +97,39 @@ def test_fewer_steps_than_are_kept_start_over(base: Path, tmp_path: Path) -> Non
     short = adapter(base, tmp_path / "short", 10).packed()
     adapter(base, tmp_path / "long", 20)
     assert adapter(base, tmp_path / "long", 10).packed() == short
+
+
+def test_messages_come_nearer_to_the_replies_of_their_topic(base: Path, tmp_path: Path) -> None:
+    def lead(answers: float) -> float:
+        """How much nearer a message is to its reply than to the other, on average."""
+        student = taught(base, tmp_path, 60, answers=answers)
+        tokenizer = extended((base / "tokenizer.json").read_text(), [])
+        replies = encode(load_transformer(base), tokenizer, [reply.english for reply in REPLIES])
+        texts = [sentence.translation for sentence in SENTENCES[:2]]
+        cosines = encode(student.student, student.tokenizer, texts) @ replies.T
+        return float(np.trace(cosines) - np.trace(cosines[::-1]))
+
+    assert lead(1.0) > lead(0.0) + 0.1
+
+
+def test_pairs_without_topics_or_replies_are_learnt_too(base: Path, tmp_path: Path) -> None:
+    material = Material([GENERAL * 3])
+    plan = Plan(steps=3, rank=2, max_rows=40)
+    found = teach(
+        base,
+        material,
+        vocabulary_of(base, material, plan.max_rows),
+        plan,
+        work=tmp_path,
+        advance=lambda _: None,
+    )
+    assert np.isfinite(found.losses).all()
+
+
+def test_too_few_pairs_are_an_error_in_words(base: Path) -> None:
+    material = Material([GENERAL])
+    with pytest.raises(UserError, match="more pairs"):
+        vocabulary_of(base, material, 40)
 
 
 def test_another_plan_does_not_take_up_a_checkpoint(base: Path, tmp_path: Path) -> None:
