@@ -113,10 +113,10 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """From what on a passage may answer.
+    """From what on a passage may answer: its confidence decides, where there is one, else its cosine.
 
     In a language that the embedding model was not made for, any two texts look alike (French cosines under an
-    English model are 0.4 to 0.6, related or not), so there words must be shared too.
+    English model alone are 0.4 to 0.6, related or not), so there words must be shared too.
     """
 
     min_similarity: float
@@ -125,10 +125,10 @@ class Evidence:
     min_confidence: float = 0.5
 
     def suffices(self, passage: Passage) -> bool:
-        if passage.similarity < self.min_similarity:
-            return False
         if passage.confidence is not None:
             return passage.confidence >= self.min_confidence
+        if passage.similarity < self.min_similarity:
+            return False
         return passage.language in self.model_languages or passage.shared >= self.min_shared
 
 

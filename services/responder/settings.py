@@ -25,7 +25,7 @@ class ResponderSettings(WorkerSettings):
     )
     reply_sender: str = Field("", description="address that replies are sent from")
     min_similarity: float = Field(
-        0.3, ge=0, le=1, description="least cosine at which a passage may answer a message"
+        0.3, ge=0, le=1, description="least cosine at which a passage may answer a message in English"
     )
 
     @property
