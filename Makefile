@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults test-long lint types check clean lock words bench-ingest bench-reasons
+.PHONY: help setup demo run test test-faults test-long lint types check clean lock words bench-ingest bench-reasons bench-responder
 
 PYTHON ?= python3
 VENV := .venv
@@ -42,6 +42,9 @@ check: lint types test ## Everything that a change must pass
 
 bench-ingest: setup ## How fast events are taken, beside bare producers on the same broker
 	@$(BIN)/python -m bench.ingest
+
+bench-responder: setup ## What French costs the embedding model: time, memory, being ready
+	@$(BIN)/python -m bench.responder
 
 lock: setup ## Write the lock files again, with hashes, from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
