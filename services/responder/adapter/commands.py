@@ -60,8 +60,8 @@ def adapt_language(
     base = model_folder(os.environ.get("EMBEDDING_MODEL") or PACKAGED)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     # It reports that the pooler, which no sentence vector uses, is not loaded.
-    transformers_log.set_verbosity_error()
-    transformers_log.disable_progress_bar()
+    transformers_log.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_log.disable_progress_bar()  # type: ignore[no-untyped-call]
     with shown_progress(f"Learning {language}", total=plan.steps * (4 if ablation else 1)) as advance:
         if not ablation:
             made = make_adapter(base, order, output or data / "adapters" / language, advance)
