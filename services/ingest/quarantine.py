@@ -11,6 +11,7 @@ from services.ingest.accept import Accepted, Sender, accept
 from services.ingest.connectors import Connector, read_call
 from services.ingest.connectors.webhook_call import WebhookCall
 from shared.contracts.errors import InvalidEvent
+from shared.contracts.events import readable_key
 from shared.contracts.parsing import parse_json
 from shared.contracts.topics import CRM_EVENTS, MAX_EVENT_BYTES, TOPICS
 from shared.contracts.validation import read
@@ -88,14 +89,9 @@ def again(
 def key_of(body: bytes) -> str | None:
     """source|id when `body` is JSON that names both."""
     try:
-        document = parse_json(body)
+        return readable_key(parse_json(body))
     except InvalidEvent:
         return None
-    match document:
-        case {"source": str(source), "id": str(event_id)}:
-            return f"{source}|{event_id}"
-        case _:
-            return None
 
 
 def _as_it_was(rejection: Rejection, schema: str) -> Outgoing:

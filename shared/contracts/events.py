@@ -12,7 +12,7 @@ from typing import Any, Final
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.identifiers import Identifier, iter_identifiers
 from shared.contracts.parsing import parse_json, parse_time
-from shared.contracts.validation import check, schema_uri
+from shared.contracts.validation import check, load_schema, schema_uri
 
 __all__ = [
     "EVENT_TYPES",
@@ -54,6 +54,7 @@ OUTCOMES: Final[Mapping[str, str]] = {"crm.lead.converted": "won", "crm.lead.los
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 MAX_AHEAD: Final = timedelta(days=1)
+_ENVELOPE: Final = load_schema("cloudevent")["properties"]
 
 _VERSIONED = re.compile(r"/(?P<type>[^/]+)/(?P<version>[0-9]+)")
 
@@ -90,6 +91,17 @@ def validate_event(event: object, *, now: datetime | None = None, default_region
 def event_key(event: Mapping[str, Any]) -> str:
     """The deduplication key of a valid event: source|id. The first "|" ends the source, which holds none."""
     return f"{event['source']}|{event['id']}"
+
+
+def readable_key(document: object) -> str | None:
+    """The same of what is no valid event but names both, each no longer than the contract lets it be."""
+    match document:
+        case {"source": str(source), "id": str(event_id)} if (
+            len(source) <= _ENVELOPE["source"]["maxLength"] and len(event_id) <= _ENVELOPE["id"]["maxLength"]
+        ):
+            return f"{source}|{event_id}"
+        case _:
+            return None
 
 
 def partition_key(source: str, strongest: Identifier) -> str:

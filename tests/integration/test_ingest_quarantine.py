@@ -453,3 +453,12 @@ def test_a_dry_run_translates_refuses_and_publishes_nothing(
         assert answer.status_code == 400
     assert held(installation, CRM_EVENTS) == []
     assert held(installation, CRM_REJECTED) == []
+
+
+def test_an_id_longer_than_any_index_takes_is_kept_and_followed_by_no_key(
+    installation: Installation, api: Api
+) -> None:
+    """A row of an index is at most 2,704 bytes: such an id stopped the worker."""
+    noise = "".join(uuid4().hex for _ in range(200))
+    rejected_id = reject(installation, as_bytes({**BROKEN, "id": noise}))
+    assert api.get(f"/v1/rejected/{rejected_id}").json["event_key"] is None

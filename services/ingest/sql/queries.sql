@@ -90,7 +90,7 @@ SELECT at, lead_id, score_version FROM score_step WHERE lead_id = ANY(%(leads)s)
 SELECT DISTINCT at, destination, status, score_version, attempt
 FROM writeback_step
 WHERE lead_id = %(lead_id)s AND kind = 'score' AND score_version >= %(score_version)s
-ORDER BY score_version, at LIMIT 10
+ORDER BY score_version, at, attempt, status DESC LIMIT 10
 
 -- name: rejections_of
 SELECT rejected_id, received_at, reason, detail, status FROM rejected
