@@ -4,11 +4,14 @@ Fields are ids and counts, never personal data. For the same reason an exception
 its stack, without its message: a database error quotes the row it refused.
 """
 
+import contextlib
+import io
 import logging
 import sys
 import threading
 import traceback
 from types import TracebackType
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, ExcInfo, WrappedLogger
@@ -37,6 +40,20 @@ def exception_without_message(_logger: WrappedLogger, _method: str, event: Event
         event["error"] = type(error).__qualname__
         event["stack"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return event
+
+
+class _StandardError(io.TextIOBase):
+    """Standard error as it is now. A line that cannot be written (a full disk, a reader that is gone) is
+    lost: the thread that wrote it, perhaps the one that speaks with Kafka, must not end of it."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 class _JsonLines(logging.Handler):
@@ -74,7 +91,7 @@ def configure(service: str, level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _StandardError())),
     )
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda caught: _log_uncaught(
