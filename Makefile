@@ -18,7 +18,7 @@ demo: setup ## See it at work: an invented company, its own folder and database 
 	@exec $(BIN)/eclaireur up --demo
 
 test: setup ## Run every test, the browser's too
-	@$(BIN)/pytest -m "not long" -n 2 --dist loadfile
+	@$(BIN)/pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 
 run: setup ## The same for real use: its own empty folder and database (stop with Ctrl-C)
 	@exec $(BIN)/eclaireur up
