@@ -271,6 +271,27 @@ SENTENCES: Final = (
     # Which model serves
     N_("It is the current model already."),
     N_("The model's file is damaged. Publish another, or train again."),
+    # What a house decides of its leads
+    N_("not a field of a lead: use attribute.<name>, activity.<name>.count, or one of %(choices)s"),
+    N_("not an operator: use one of %(choices)s"),
+    N_("%(op)s takes %(what)s: change value"),
+    N_("one value"),
+    N_("a list of values"),
+    N_("no value"),
+    N_("A must be at least B, and B at least C: a better grade needs a higher probability"),
+    N_("A must be at most B, and B at most C: each counts the leads of better grades too"),
+    N_("grades by %(by)s need all: how many leads are A, B and C"),
+    N_("segments need segment_by: the field whose values they are"),
+    N_("segment_by must be something that does not follow from the score or the work"),
+    N_("nested deeper than %(count)s levels: join fewer conditions, or make two rules"),
+    N_("cap and lift need a grade, exclude takes none"),
+    N_("status and draft_status are for next actions: rules look at scored, open leads"),
+    N_("give hours or days"),
+    N_("no public holidays are known of it: write FR, or FR-GES for a part of it"),
+    N_("give local times without an offset: 09:00"),
+    N_("each span must end after it begins, and before the next one"),
+    N_("week needs a day on which someone works"),
+    N_("not a condition: give field, op and value, or all, any or not"),
     # Of parts, after all that may hold the word
     N_("%(one)s or %(other)s"),
 )

@@ -37,6 +37,7 @@ READ = (
     *(ROOT / "services" / "ingest").rglob("*.py"),
     ROOT / "services" / "scoring" / "regrouping.py",
     ROOT / "services" / "scoring" / "effects.py",
+    *(ROOT / "services" / "scoring" / "policy").glob("*.py"),
 )
 # What only a program, or a person at a terminal, is told.
 ELSEWHERE = ("cli", "choices.py", "pull.py", "approval.py", "settings.py", "rate_limit.py", "following.py")
