@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.responder import decisions, store
 from services.responder.decisions import Decider
+from services.responder.language import Language
 from services.responder.retrieval import add_passage
 from services.responder.settings import ResponderSettings
 from services.responder.slots import InvalidTemplate, check_template
@@ -22,7 +23,6 @@ from shared.postgres import Connection, Pool
 from shared.text import Text
 
 Kind = Literal["template", "reply", "document"]
-Language = Literal["fr", "en"]
 Status = Literal["waiting", "no_source", "approved", "rejected", "sent", "failed"]
 
 
@@ -64,8 +64,12 @@ class KnowledgeQuery(BaseModel):
     cursor: str | None = None
 
 
+class PassagePath(BaseModel):
+    passage_id: UUID
+
+
 class NewPassage(BaseModel):
-    """A document longer than this is cut by the model: post it in parts."""
+    """One piece of text; a file goes to /v1/documents."""
 
     kind: Kind
     language: Language
@@ -154,7 +158,7 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
     @api.get("/knowledge")
     @requires("knowledge:read")
     def knowledge(query: KnowledgeQuery) -> Response:
-        """Templates, approved replies and documents, the newest first."""
+        """Templates, approved replies and single texts, the newest first; files are at /v1/documents."""
         with pool.connection() as connection:
             rows = store.find_passages(
                 connection,
@@ -177,6 +181,16 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 for passage in body.passages
             ]
         return answer({"passages": [passage_view(row) for row in rows]}, 201)
+
+    @api.delete("/knowledge/<passage_id>")
+    @requires("knowledge:write")
+    def retire_passage(path: PassagePath) -> Response:
+        """Quote a passage no more. One of a document goes with its document."""
+        caller = principal()
+        with pool.connection() as connection:
+            if not store.retire_passage(connection, path.passage_id, by=caller.user_id or caller.name):
+                raise Problem(404, "No such passage", "GET /v1/knowledge lists them.")
+        return answer({"passage_id": path.passage_id, "retired": True})
 
     return api
 

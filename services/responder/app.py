@@ -6,6 +6,7 @@ from flask import Flask
 
 from services.responder import store
 from services.responder.api import create_blueprint
+from services.responder.documents import api as documents
 from services.responder.settings import ResponderSettings
 from shared import logs
 from shared.auth.verify import connect_verifier
@@ -34,5 +35,6 @@ def create_app(settings: ResponderSettings | None = None) -> Flask:
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.register_api(create_blueprint(pool, settings))
+    app.register_api(documents.create_blueprint(pool))
     serve(app, NOTES, port=8083)
     return app

@@ -1,4 +1,4 @@
-"""`eclaireur replies …`."""
+"""`eclaireur replies …` and `eclaireur knowledge …`."""
 
 # ruff: noqa: PLC0415 - imported as a command runs, so that `eclaireur --help` answers at once
 
@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from services.responder.adapter.commands import adapt_language
+from services.responder.documents.commands import knowledge
 
 app = typer.Typer()
 replies = typer.Typer(no_args_is_help=True, help="How well replies are chosen.")
 app.add_typer(replies, name="replies")
+app.add_typer(knowledge, name="knowledge")
 replies.command("adapt-language")(adapt_language)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 

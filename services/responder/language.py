@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+Language = Literal["fr", "en"]
 LANGUAGES: Final = ("fr", "en")
 DEFAULT: Final = "fr"
 

@@ -39,7 +39,7 @@ def embed_waiting(connection: Connection, embedder: Embedder) -> int:
     """Embed up to EMBED_BATCH passages that have no vector of this model; return how many."""
     rows = store.passages_to_embed(connection, model=embedder.name, count=EMBED_BATCH)
     if rows:
-        vectors = embedder.embed([_searched(row["title"], row["body"]) for row in rows])
+        vectors = embedder.embed([searched(row["title"], row["body"]) for row in rows])
         passage_ids = [row["passage_id"] for row in rows]
         store.set_embeddings(
             connection, model=embedder.name, vectors=dict(zip(passage_ids, _texts(vectors), strict=True))
@@ -81,7 +81,7 @@ def _ranked(asked: Asked, passages: Sequence[Passage]) -> list[Passage]:
         return []
     scores, shared = rerank(
         asked.text,
-        [_searched(passage.title, passage.body) for passage in passages],
+        [searched(passage.title, passage.body) for passage in passages],
         [passage.similarity for passage in passages],
         WEIGHTS[asked.language],
     )
@@ -118,12 +118,13 @@ def add_passage(
         "draft_id": draft_id,
         "created_by": created_by,
         "config": TEXT_SEARCH[language],
-        "folded": fold(_searched(title, body)),
+        "folded": fold(searched(title, body)),
     }
     return store.add_passage(connection, values)
 
 
-def _searched(title: str, body: str) -> str:
+def searched(title: str, body: str) -> str:
+    """What of a passage is compared with a message."""
     return f"{title}\n{without_slots(core(body))}"
 
 

@@ -153,6 +153,12 @@ def find_passages(
     ).fetchall()
 
 
+def retire_passage(connection: Connection, passage_id: UUID, *, by: str) -> bool:
+    """Quote a passage no more; False when there is none such that is no document's."""
+    values = {"passage_id": passage_id, "by": by}
+    return connection.execute(_QUERIES["retire_passage"], values).fetchone() is not None
+
+
 def nearest_passages(connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each asked text's best passages, by its position; `values` are the parameters of the query."""
     return connection.execute(_QUERIES["nearest_passages"], values).fetchall()
@@ -172,7 +178,7 @@ def set_embeddings(connection: Connection, *, model: str, vectors: Mapping[UUID,
 
 
 def house_texts(connection: Connection) -> list[dict[str, Any]]:
-    """Title and body of what the house itself wrote: templates and documents."""
+    """Title and body of what the house itself wrote: templates, and all that came in a document."""
     return connection.execute(_QUERIES["house_texts"]).fetchall()
 
 

@@ -65,5 +65,16 @@ def passage_view(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def document_view(row: Mapping[str, Any]) -> dict[str, Any]:
+    """`passages` it came to, and how many of them can be found already (`embedded`)."""
+    shown = ("name", "version", "language", "sha256", "created_by", "passages", "embedded")
+    return {
+        "document_id": str(row["document_id"]),
+        **{name: row[name] for name in shown},
+        "valid_until": row["valid_until"].isoformat() if row["valid_until"] else None,
+        "created_at": _time(row["created_at"]),
+    }
+
+
 def _time(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).isoformat() if moment else None

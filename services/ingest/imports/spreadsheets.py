@@ -6,22 +6,19 @@ may unpack to gigabytes, and say that it does not.
 
 import csv
 import zipfile
-import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from os import SEEK_CUR
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
+from shared.archives import unpacks_to_more
 from shared.tabular import TableError
 
 MAX_UNPACKED_BYTES = 400_000_000
 MAX_RATIO = 200  # of unpacked to packed: a workbook of numbers reaches about 20
 _SHEETS_TOLD = 50
-_PIECE = 1 << 16
-_NAME_LENGTH_AT = 26  # in an entry's own header, with the length of its extra field after it
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # what Excel wrote before 2007, and what a password wraps
 
 
@@ -106,40 +103,18 @@ def _text(cell: object) -> str:
 
 
 def _check_size(path: Path) -> None:
-    """Refuse what would not fit into memory, by what it really unpacks to: an archive may say less."""
+    """Refuse what would not fit into memory."""
     most = min(MAX_UNPACKED_BYTES, MAX_RATIO * max(path.stat().st_size, 10_000))
     try:
-        with zipfile.ZipFile(path) as archive, path.open("rb") as file:
-            unpacked = 0
-            for entry in archive.infolist():
-                for piece in _unpacked(file, entry):
-                    unpacked += piece
-                    if unpacked > most:
-                        raise TableError(
-                            f"{path.name} unpacks to more than {most:,} bytes, too much to read from a "
-                            'workbook. Save the sheet as "CSV UTF-8" and import that.'
-                        )
-    except (zipfile.BadZipFile, zlib.error, OSError, IndexError) as error:
+        with path.open("rb") as file:
+            too_large = unpacks_to_more(file, most)
+    except (zipfile.BadZipFile, OSError) as error:
         raise _unreadable(path) from error
-
-
-def _unpacked(file: IO[bytes], entry: zipfile.ZipInfo) -> Iterator[int]:
-    """The sizes of the pieces that an entry unpacks to, one by one. zipfile itself stops at the size that the
-    archive says, and the reader of workbooks does not."""
-    file.seek(entry.header_offset + _NAME_LENGTH_AT)
-    lengths = file.read(4)
-    file.seek(int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little"), SEEK_CUR)
-    if entry.compress_type == zipfile.ZIP_STORED:
-        yield entry.compress_size
-        return
-    if entry.compress_type != zipfile.ZIP_DEFLATED:
-        raise zipfile.BadZipFile
-    unpacker, left = zlib.decompressobj(-zlib.MAX_WBITS), entry.compress_size
-    while left > 0 and (packed := file.read(min(_PIECE, left))):
-        left -= len(packed)
-        while packed:
-            yield len(unpacker.decompress(packed, _PIECE))
-            packed = unpacker.unconsumed_tail
+    if too_large:
+        raise TableError(
+            f"{path.name} unpacks to more than {most:,} bytes, too much to read from a workbook. "
+            'Save the sheet as "CSV UTF-8" and import that.'
+        )
 
 
 def _unreadable(path: Path) -> TableError:

@@ -41,6 +41,7 @@ WITH asked AS (
 known AS MATERIALIZED (
     SELECT passage_id, language, search, embedding FROM passage
     WHERE retired_at IS NULL AND embedding_model = %(model)s
+      AND (valid_until IS NULL OR valid_until >= current_date)
 ),
 corpus AS (
     SELECT language, count(*)::float8 AS passages FROM known GROUP BY language
@@ -98,24 +99,29 @@ WITH added AS (
     VALUES (%(passage_id)s, %(kind)s, %(language)s, %(title)s, %(body)s, %(intent)s,
             to_tsvector(%(config)s::text::regconfig, %(folded)s),
             %(draft_id)s, %(created_by)s)
-    ON CONFLICT (kind, language, md5(title), md5(body)) WHERE retired_at IS NULL DO NOTHING
+    ON CONFLICT (kind, language, md5(title), md5(body)) WHERE retired_at IS NULL AND document_id IS NULL DO NOTHING
     RETURNING *
 )
 SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL AS embedded FROM added
 UNION ALL
 SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL FROM passage
-WHERE retired_at IS NULL AND kind = %(kind)s AND language = %(language)s
+WHERE retired_at IS NULL AND document_id IS NULL AND kind = %(kind)s AND language = %(language)s
   AND md5(title) = md5(%(title)s) AND md5(body) = md5(%(body)s);
 
 -- name: list_passages
+-- Those of documents are listed with their document.
 SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL AS embedded FROM passage
-WHERE retired_at IS NULL
+WHERE retired_at IS NULL AND document_id IS NULL
   AND (%(kind)s::text IS NULL OR kind = %(kind)s) AND (%(language)s::text IS NULL OR language = %(language)s)
   AND (%(before)s::timestamptz IS NULL OR (created_at, passage_id) < (%(before)s, %(before_id)s::uuid))
 ORDER BY created_at DESC, passage_id DESC LIMIT %(count)s;
 
+-- name: retire_passage
+UPDATE passage SET retired_at = now(), retired_by = %(by)s
+WHERE passage_id = %(passage_id)s AND retired_at IS NULL AND document_id IS NULL RETURNING passage_id;
+
 -- name: house_texts
-SELECT title, body FROM passage WHERE retired_at IS NULL AND kind <> 'reply';
+SELECT title, body FROM passage WHERE retired_at IS NULL AND (kind <> 'reply' OR document_id IS NOT NULL);
 
 -- name: list_drafts
 SELECT d.*, m.text AS message_text, m.subject AS message_subject, m.occurred_at AS message_occurred_at,

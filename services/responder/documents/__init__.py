@@ -1,0 +1,1 @@
+"""Documents of the house → passages. Pure: bytes in, texts out; `store` of the folder above keeps them."""
