@@ -1,6 +1,6 @@
 """The services' answers, as the pages read them. Unknown fields pass; a missing optional one is a state."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -337,6 +337,48 @@ class Draft(Answer):
 
 class Drafts(Answer):
     drafts: list[Draft] = Field(default_factory=list)
+
+
+class Document(Answer):
+    """A file of the house; `embedded` of its `passages` can be found already."""
+
+    document_id: str
+    name: str
+    version: int
+    language: str
+    passages: int
+    embedded: int
+    valid_until: date | None = None
+    expired: bool
+    created_at: datetime
+
+
+class Documents(Answer):
+    documents: list[Document]
+    next_cursor: str | None = None
+
+
+class Passage(Answer):
+    passage_id: str
+    kind: str
+    language: str
+    title: str
+    body: str
+
+
+class Knowledge(Answer):
+    passages: list[Passage]
+    next_cursor: str | None = None
+
+
+class DocumentDetail(Answer):
+    document: Document
+    passages: list[Passage]
+
+
+class AddedDocument(Answer):
+    document: Document
+    changed: bool
 
 
 class Detected(Answer):

@@ -39,6 +39,7 @@ from services.console.views import (
     drafts,
     duplicates,
     imports,
+    knowledge,
     leads,
     model,
     quality,
@@ -98,7 +99,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
     Babel(app, locale_selector=language)
     install_sign_in(app)
     deny_by_default(app)
-    imports.allow_files(app)
+    _allow_files(app)
     CSRFProtect(app)
     _guard_headers(app, https=settings.console_secure_cookies)
     _words(app, settings)
@@ -114,6 +115,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
         deliveries,
         imports,
         duplicates,
+        knowledge,
         reference,
         model,
     ):
@@ -122,6 +124,18 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
     _operations(app)
     app.view_functions["static"] = public(app.view_functions["static"])
     return app
+
+
+def _allow_files(app: Flask) -> None:
+    """Let the forms that carry a file be larger than the others; before anything reads them."""
+    most = {
+        "imports.upload": imports.MAX_FILE_BYTES,
+        "knowledge.add_document": knowledge.MAX_FILE_BYTES + MAX_FORM_BYTES,
+    }
+
+    @app.before_request
+    def allow() -> None:
+        request.max_content_length = most.get(request.endpoint or "", MAX_FORM_BYTES)
 
 
 def _guard_headers(app: Flask, *, https: bool) -> None:
@@ -171,6 +185,8 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         draft_status=wording.draft_status,
         card_field=wording.card_field,
         source_kind=wording.source_kind,
+        passage_kind=wording.passage_kind,
+        day=wording.day,
         source_kind_name=wording.source_kind_name,
         source_state=wording.source_state,
         service_name=wording.service_name,

@@ -292,6 +292,35 @@ SENTENCES: Final = (
     N_("each span must end after it begins, and before the next one"),
     N_("week needs a day on which someone works"),
     N_("not a condition: give field, op and value, or all, any or not"),
+    # Documents and replies of the house
+    N_("%(name)s: this kind of file is not read. Those that are: %(choices)s."),
+    N_("%(name)s is larger than %(most)s bytes. Split it, or save it as text."),
+    N_(
+        "No text was found in %(name)s. If it is a scan, have its text recognised first; "
+        "else copy the text into a .txt or .md file."
+    ),
+    N_('%(name)s is not a text. Save it as "UTF-8" and try again.'),
+    N_(
+        "%(name)s cannot be read as a Word document (damaged, or protected by a password?). "
+        "Open it and save it as .docx without a password."
+    ),
+    N_("%(name)s unpacks to more than %(most)s bytes. Split it."),
+    N_("%(name)s is protected by a password. Save it without one."),
+    N_("%(name)s has more than %(most)s pages. Split it."),
+    N_("%(name)s cannot be read as a PDF: it is damaged. Save it again."),
+    N_("%(name)s comes to %(count)s passages, more than %(most)s. Split it by subject."),
+    N_(
+        "%(name)s needs a column called question and one called answer (réponse). "
+        "Its columns are: %(choices)s."
+    ),
+    N_("%(name)s cannot be read as a table: %(why)s. Export it again."),
+    N_("%(name)s has no row with a question and an answer."),
+    N_("Line %(line)s of %(name)s: the answer is longer than %(most)s characters."),
+    N_("Line %(line)s of %(name)s: %(why)s"),
+    N_("is over: a document that is no longer valid would never be quoted"),
+    N_("a template has slots such as {{ lead.name }} only, no loops, conditions or comments"),
+    N_("line %(line)s: a slot is not complete; write it as {{ lead.name }}"),
+    N_("line %(line)s: unknown slot; choose among %(choices)s"),
     # Of parts, after all that may hold the word
     N_("%(one)s or %(other)s"),
 )

@@ -9,13 +9,17 @@ import httpx
 from pydantic import ValidationError
 
 from services.console.answers import (
+    AddedDocument,
     Answer,
+    DocumentDetail,
+    Documents,
     Done,
     Draft,
     Drafts,
     Duplicates,
     Import,
     Imports,
+    Knowledge,
     Lead,
     MadeSecret,
     Models,
@@ -255,6 +259,27 @@ class Responder:
     def reject(self, draft_id: str, *, version: int, reason: str | None) -> Draft:
         path = f"/v1/drafts/{_segment(draft_id)}/reject"
         return self.service.post(Draft, path, {"version": version, "reason": reason})
+
+    def documents(self, *, limit: int, cursor: str | None) -> Documents:
+        return self.service.get(Documents, "/v1/documents", limit=limit, cursor=cursor)
+
+    def document(self, document_id: str) -> DocumentDetail:
+        return self.service.get(DocumentDetail, f"/v1/documents/{_segment(document_id)}")
+
+    def add_document(self, name: str, file: IO[bytes], *, valid_until: str) -> AddedDocument:
+        return self.service.upload(AddedDocument, "/v1/documents", name, file, valid_until=valid_until)
+
+    def knowledge(self, *, limit: int, cursor: str | None) -> Knowledge:
+        """Replies and single texts; those of documents come with their document."""
+        return self.service.get(Knowledge, "/v1/knowledge", limit=limit, cursor=cursor)
+
+    def add_reply(self, *, title: str, language: str, body: str) -> Knowledge:
+        reply = {"kind": "template", "title": title, "language": language, "body": body}
+        return self.service.post(Knowledge, "/v1/knowledge", reply)
+
+    def retire(self, kind: str, knowledge_id: str) -> None:
+        """Quote a passage (`kind` "knowledge") or a document ("documents") no more."""
+        self.service.delete(f"/v1/{kind}/{_segment(knowledge_id)}")
 
 
 @dataclass(frozen=True, slots=True)

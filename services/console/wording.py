@@ -1,7 +1,7 @@
 """Chances, dates and states as people say them, in the language of the page."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
 
 from babel.dates import format_date, format_datetime, format_time
@@ -92,6 +92,10 @@ def said(moment: datetime, now: datetime | None = None) -> str:
     if local.year == now.year:
         return format_date(local, "d MMMM", locale=locale)
     return format_date(local, "d MMM y", locale=locale)
+
+
+def day(on: date) -> str:
+    return format_date(on, "d MMM y", locale=get_locale())
 
 
 def in_full(moment: datetime) -> str:
@@ -230,6 +234,14 @@ def source_kind(kind: str) -> str:
             return gettext("From a document of the house")
         case _:
             return gettext("House wording")
+
+
+def passage_kind(kind: str) -> str:
+    return {
+        "template": gettext("template"),
+        "reply": gettext("approved reply"),
+        "document": gettext("single text"),
+    }.get(kind, kind)
 
 
 def card_field(field: str) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from services.responder import decisions, store
 from services.responder.decisions import Decider
@@ -77,14 +77,15 @@ class NewPassage(BaseModel):
     body: Text = Field(min_length=1, max_length=4000)
     intent: Text | None = Field(None, max_length=100)
 
-    @model_validator(mode="after")
-    def template_is_usable(self) -> "NewPassage":
-        if self.kind != "document":
+    @field_validator("body")
+    @classmethod
+    def _is_usable(cls, body: str, known: ValidationInfo) -> str:
+        if known.data.get("kind") != "document":
             try:
-                check_template(self.body)
+                check_template(body)
             except InvalidTemplate as error:
-                raise ValueError(f"body: {error}") from error
-        return self
+                raise ValueError(str(error)) from error
+        return body
 
 
 class NewKnowledge(BaseModel):

@@ -33,11 +33,15 @@ def check_template(text: str) -> None:
     rendered by itself and shown beside its source.
     """
     if "{%" in text or "{#" in text:
-        raise InvalidTemplate("a template has slots such as {{ lead.name }} only: no {% … %} and no {# … #}")
+        raise InvalidTemplate(
+            "a template has slots such as {{ lead.name }} only, no loops, conditions or comments"
+        )
     try:
         tree = _environment.parse(text)
     except TemplateSyntaxError as error:
-        raise InvalidTemplate(f"line {error.lineno}: {error.message}") from error
+        raise InvalidTemplate(
+            f"line {error.lineno}: a slot is not complete; write it as {{{{ lead.name }}}}"
+        ) from error
     for output in tree.body:
         for node in output.iter_child_nodes():
             if not isinstance(node, nodes.TemplateData) and _slot(node) not in SLOTS:

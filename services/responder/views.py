@@ -67,7 +67,7 @@ def passage_view(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def document_view(row: Mapping[str, Any]) -> dict[str, Any]:
     """`passages` it came to, and how many of them can be found already (`embedded`)."""
-    shown = ("name", "version", "language", "sha256", "created_by", "passages", "embedded")
+    shown = ("name", "version", "language", "sha256", "created_by", "passages", "embedded", "expired")
     return {
         "document_id": str(row["document_id"]),
         **{name: row[name] for name in shown},

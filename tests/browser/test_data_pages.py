@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.pictures import looked_at
 from tests.harness.browser import browser, page
 from tests.harness.history import event, publish_a_model
-from tests.harness.house import ROOT
 from tests.harness.platform import PASSWORD, Platform, new_installation
 from tests.harness.processes import wait_until
 from tests.harness.stack import Stack, running_stack
 
-ARTEFACTS = ROOT / "test-artefacts"
-WIDER = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 ROWS = "".join(
     f"{n};lead{n}@example.fr;Société {n};{n % 28 + 1:02}/{n % 12 + 1:02}/2025;1 {n:03},50;"
     f"{'gagné' if n % 3 else 'perdu'}\n"
@@ -67,17 +64,6 @@ def go(opened: Page, stack: Stack, path: str) -> None:
     opened.goto(f"{stack.urls['console']}{path}")
 
 
-def looked_at(opened: Page, name: str) -> None:
-    """Nothing that axe finds serious, and nothing to scroll sideways to on a phone. Pictures are kept."""
-    found = Axe().run(opened, options={"resultTypes": ["violations"]}).response["violations"]
-    serious = [f"{v['id']}: {v['nodes'][0]['html']}" for v in found if v["impact"] in ("serious", "critical")]
-    assert not serious, serious
-    for width in (390, 1440):
-        opened.set_viewport_size({"width": width, "height": 900})
-        assert not opened.evaluate(WIDER), f"{opened.url} scrolls sideways at {width}"
-        opened.screenshot(path=ARTEFACTS / f"data-{name}-{width}.png", full_page=True)
-
-
 def post(stack: Stack, *events: dict[str, Any], source: str) -> None:
     key = stack.installation.key("events:write", source=source)
     headers = {"Content-Type": "application/x-ndjson", "Authorization": f"Bearer {key}"}
@@ -97,14 +83,14 @@ def test_a_refused_delivery_is_found_mended_and_followed_to_its_score(opened: Pa
 
     go(opened, stack, "/data/deliveries")
     expect(opened.locator("h1")).to_have_text("3 livraisons refusées vous attendent")
-    looked_at(opened, "deliveries")
+    looked_at(opened, "data-deliveries")
     opened.select_option("#reason", "invalid_event")
     opened.fill("#text", "RFC 3339")
     opened.get_by_role("button", name="Filtrer").click()
     expect(opened.locator(".rejections .row")).to_have_count(1)
     expect(opened.locator(".row-reason")).to_contain_text("pas une date RFC 3339")
     opened.locator(".rejections .row-link").click()
-    looked_at(opened, "rejection")
+    looked_at(opened, "data-rejection")
 
     other = opened.context.new_page()  # someone else who looks at the same one
     other.goto(opened.url)
@@ -127,11 +113,11 @@ def test_a_refused_delivery_is_found_mended_and_followed_to_its_score(opened: Pa
         return opened.get_by_text("Prospect évalué").count() == 1
 
     wait_until(scored, what="the score of what was replayed")
-    looked_at(opened, "trace")
+    looked_at(opened, "data-trace")
     opened.fill("#id", "")
     opened.get_by_role("button", name="Suivre").click()
     expect(opened.get_by_role("link", name="good")).to_be_visible()
-    looked_at(opened, "latest")
+    looked_at(opened, "data-latest")
     opened.go_back()
     opened.locator(".timeline a[href^='/leads/']").click()
     expect(opened.locator(".lead-name")).to_contain_text("noe@example.fr")
@@ -139,7 +125,7 @@ def test_a_refused_delivery_is_found_mended_and_followed_to_its_score(opened: Pa
     go(opened, stack, "/data/deliveries")
     opened.get_by_role("button", name="Rejouer les 2 qui attendent").click()
     expect(opened.locator("#replay h1")).to_have_text("2 livraisons rejouées")
-    looked_at(opened, "replay")
+    looked_at(opened, "data-replay")
     go(opened, stack, "/data/deliveries")
     expect(opened.locator("h1")).to_have_text("Aucune livraison refusée n’attend")
 
@@ -150,14 +136,14 @@ def test_a_source_is_written_tried_saved_and_brought_back(opened: Page, stack: S
     opened.fill("#definition", SOURCE.format(email="contact..email"))
     expect(opened.locator("#trial")).to_contain_text("Ligne 6")
     expect(opened.locator("#trial")).to_contain_text("pas une expression JMESPath")
-    looked_at(opened, "source-error")
+    looked_at(opened, "data-source-error")
     opened.fill("#definition", SOURCE.format(email="email"))
     expect(opened.locator("#trial")).to_contain_text("claire.durand@example.fr")
-    looked_at(opened, "source-trial")
+    looked_at(opened, "data-source-trial")
     opened.get_by_role("button", name="Enregistrer").click()
     expect(opened.locator("#secret")).not_to_be_empty()
     expect(opened.locator("#address")).to_contain_text("/v1/webhooks/house-crm")
-    looked_at(opened, "source-secret")
+    looked_at(opened, "data-source-secret")
     opened.fill("#definition", SOURCE.format(email="email") + "  name: name\n")
     opened.get_by_role("button", name="Enregistrer une nouvelle version").click()
     expect(opened.locator(".flash")).to_contain_text("version 2")
@@ -170,22 +156,22 @@ def test_a_file_is_confirmed_checked_started_and_mended(opened: Page, stack: Sta
     file = tmp_path / "prospects.csv"
     file.write_bytes(CSV.encode("cp1252"))
     go(opened, stack, "/data/imports")
-    looked_at(opened, "imports")
+    looked_at(opened, "data-imports")
     opened.set_input_files("#file", file)
     opened.get_by_role("button", name="Examiner ce fichier").click()
     expect(opened.locator(".import-column")).to_have_count(6)
     assert [opened.locator(f"#role-{n}").input_value() for n in (0, 1)] == ["key", "email"]
     assert opened.locator("#outcome").input_value() == "Statut"
-    looked_at(opened, "import-mapping")
+    looked_at(opened, "data-import-mapping")
     opened.fill("#won", "gagné")
     opened.fill("#source", "crm")
     opened.locator("button[value=check]").click()
     expect(opened.locator(".import-verdict")).to_contain_text("61 lignes lues")
     expect(opened.locator(".import-verdict")).to_contain_text("ne contient pas de date lisible")
-    looked_at(opened, "import-checked")
+    looked_at(opened, "data-import-checked")
     opened.locator("button[value=start]").click()
     expect(opened.locator(".import-verdict h2")).to_contain_text("120")
-    looked_at(opened, "import-done")
+    looked_at(opened, "data-import-done")
     with opened.expect_download() as download:
         opened.locator("a[href$='errors.csv']").click()
     assert "hier" in Path(download.value.path()).read_text("utf-8-sig")
@@ -210,11 +196,11 @@ def test_a_pair_is_compared_merged_taken_back_and_split(opened: Page, stack: Sta
 
     go(opened, stack, "/data/duplicates")
     expect(opened.locator(".pair tr.differs")).not_to_have_count(0)
-    looked_at(opened, "pair")
+    looked_at(opened, "data-pair")
     opened.keyboard.press("1")
     expect(opened.locator(".undo")).to_contain_text("Fusionn")
     expect(opened.locator(".undo button")).to_be_focused()
-    looked_at(opened, "pair-merged")
+    looked_at(opened, "data-pair-merged")
     opened.keyboard.press("u")
     expect(opened.locator(".flash")).to_contain_text("Annulé")
     go(opened, stack, "/data/duplicates")
@@ -225,7 +211,7 @@ def test_a_pair_is_compared_merged_taken_back_and_split(opened: Page, stack: Sta
     opened.locator("#split-off summary").click()
     opened.locator("#split-off label", has_text="m.durand@").click()
     opened.locator("#split-off label", has_text=re.compile(r"^\s*2\s")).click()
-    looked_at(opened, "split")
+    looked_at(opened, "data-split")
     opened.locator("#split-off button").click()
     expect(opened.locator(".flash")).to_contain_text("Fiche scindée")
     expect(opened.locator(".lead-name")).to_contain_text("Mehdi DURAND")

@@ -13,7 +13,7 @@ from tests.harness.processes import free_port, servers, worker
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Where each service answers: `console`, `ingest`, `scoring`."""
+    """Where each of the services that run answers."""
 
     installation: Installation
     urls: Mapping[str, str]

@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import (
     Blueprint,
-    Flask,
     flash,
     redirect,
     render_template,
@@ -35,15 +34,6 @@ DATES = frozenset({"created", "closed", "occurred_at"})
 NUMBERS = frozenset({"attribute", "amount"})
 # The cells of a row that is too wide come joined to one: it must not break the download half-way.
 csv.field_size_limit(MAX_FILE_BYTES)
-
-
-def allow_files(app: Flask) -> None:
-    """Let this one form be larger than the others; before anything reads it."""
-
-    @app.before_request
-    def allow() -> None:
-        if request.endpoint == "imports.upload":
-            request.max_content_length = MAX_FILE_BYTES
 
 
 def roles(kind: str) -> dict[str, str]:

@@ -38,7 +38,7 @@ FROM unnest(%(positions)s::int[], %(titles)s::text[], %(bodies)s::text[], %(fold
 
 -- name: list_documents
 SELECT d.document_id, d.name, d.version, d.language, d.sha256, d.valid_until, d.created_at, d.created_by,
-       count(p.passage_id) AS passages, count(p.embedding) AS embedded
+       coalesce(d.valid_until < current_date, false) AS expired, count(p.passage_id) AS passages, count(p.embedding) AS embedded
 FROM (
     SELECT * FROM document
     WHERE retired_at IS NULL AND (%(document_id)s::uuid IS NULL OR document_id = %(document_id)s)

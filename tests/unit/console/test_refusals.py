@@ -30,6 +30,8 @@ SAID = {
     "SecretUnusable": 0,
     "CannotRegroup": 0,
     "Doubt": 1,
+    "DocumentRefused": 0,
+    "InvalidTemplate": 0,
 }
 READ = (
     *(ROOT / "shared" / "contracts").glob("*.py"),
@@ -38,6 +40,8 @@ READ = (
     ROOT / "services" / "scoring" / "regrouping.py",
     ROOT / "services" / "scoring" / "effects.py",
     *(ROOT / "services" / "scoring" / "policy").glob("*.py"),
+    *(ROOT / "services" / "responder" / "documents").glob("*.py"),
+    ROOT / "services" / "responder" / "slots.py",
 )
 # What only a program, or a person at a terminal, is told.
 ELSEWHERE = ("cli", "choices.py", "pull.py", "approval.py", "settings.py", "rate_limit.py", "following.py")
