@@ -200,6 +200,9 @@ def test_a_webhook_goes_through_its_connector_again_without_its_signature(
         content_type="application/json",
         headers={"webhook-id": "msg_7"},
     )
+    # The sender knows it by the id of the webhook.
+    (step,) = api.get("/v1/deliveries", source="standard", id="msg_7").json["steps"]
+    assert (step["step"], step["rejected_id"]) == ("rejected", rejected_id)
     assert api.post(f"/v1/rejected/{rejected_id}/replay").status_code == 422
     mended = json.dumps({**body, "timestamp": MONDAY.isoformat()})
     assert api.post(f"/v1/rejected/{rejected_id}/replay", {"body": mended}).status_code == 200
