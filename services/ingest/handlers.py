@@ -40,10 +40,11 @@ def on_rejected(connection: Connection, records: Sequence[Record]) -> None:
             continue
         log.info("rejected", source=rejection["source"], reason=rejection["reason"])
         # The trace finds it by what it calls itself, even where that was all that could be read of it.
+        headers = rejection.get("headers") or {}
         event_key = (
             rejection["event_key"]
             or key_of(base64.b64decode(rejection["raw_base64"]))
-            or readable_key({"source": rejection["source"], "id": rejection["headers"].get("webhook-id")})
+            or readable_key({"source": rejection["source"], "id": headers.get("webhook-id")})
         )
         same_as = hashlib.sha256(record.value or b"").hexdigest()
         kept.append({**rejection, "event_key": event_key, "same_as": same_as})

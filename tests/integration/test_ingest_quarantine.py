@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -45,6 +46,8 @@ BROKEN = {
     "time": "monday",
 }
 MENDED = {**BROKEN, "time": MONDAY.isoformat()}
+
+EXAMPLES = Path(__file__).parents[2] / "shared" / "contracts" / "examples" / "crm.rejected" / "1"
 
 
 @pytest.fixture
@@ -465,3 +468,11 @@ def test_an_id_longer_than_any_index_takes_is_kept_and_followed_by_no_key(
     noise = "".join(uuid4().hex for _ in range(200))
     rejected_id = reject(installation, as_bytes({**BROKEN, "id": noise}))
     assert api.get(f"/v1/rejected/{rejected_id}").json["event_key"] is None
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)
+def test_every_example_of_the_contract_is_kept(installation: Installation, example: Path) -> None:
+    with installation.connect("ingest") as connection:
+        on_rejected(connection, [Record(CRM_REJECTED, 0, 0, "crm", example.read_bytes())])
+        (row,) = connection.execute("SELECT count(*) AS kept FROM rejected").fetchall()
+    assert row["kept"] == 1
