@@ -292,6 +292,11 @@ SENTENCES: Final = (
     N_("each span must end after it begins, and before the next one"),
     N_("week needs a day on which someone works"),
     N_("not a condition: give field, op and value, or all, any or not"),
+    N_("It is in force already."),
+    N_("No lead is scored yet that its cuts can follow from. Give least probabilities, or train a model."),
+    N_("It does not wait: it was published or called off."),
+    N_("last_day must be first_day or later, within 400 days"),
+    N_("someone else must stand in, or nobody"),
     # Documents and replies of the house
     N_("%(name)s: this kind of file is not read. Those that are: %(choices)s."),
     N_("%(name)s is larger than %(most)s bytes. Split it, or save it as text."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,13 +11,17 @@ import orjson
 from services.scoring.account import account_of
 from services.scoring.intake import Intake
 from services.scoring.model import score
+from services.scoring.policy.conditions import Facts
+from services.scoring.policy.deciding import facts_of
+from services.scoring.policy.grading import Held
+from services.scoring.policy.publishing import InForce
 from services.scoring.priority import LATEST, Priorities
 from services.scoring.reasons import explain
-from services.scoring.registry import Published, grade_of
+from services.scoring.registry import Published
 from services.scoring.snapshots import Snapshot
 from services.scoring.state import PROFILE, LeadState, from_json, moment, to_json
 from shared.contracts import rejection
-from shared.contracts.topics import LEAD_MESSAGES, LEAD_SCORED
+from shared.contracts.topics import LEAD_GRADE_CHANGED, LEAD_MESSAGES, LEAD_SCORED
 from shared.records import Outgoing
 
 Row = dict[str, Any]
@@ -27,7 +32,8 @@ ID_REUSED = "id_reused"
 class Work:
     """One lead of a batch: its state, what its row held before, and the snapshot to score it on.
 
-    `merged_into`: the lead it has become part of.
+    `merged_into`: the lead it has become part of. `source` brought it in; `grade` with what follows is the
+    one it was shown with, `held` the one by its probability, given by the policy `threshold_version`.
     """
 
     lead_id: UUID
@@ -37,6 +43,11 @@ class Work:
     latest: Snapshot | None = None
     snapshot_id: int | None = None
     merged_into: UUID | None = None
+    source: str = ""
+    grade: str | None = None
+    grade_since: datetime | None = None
+    held: Held | None = None
+    threshold_version: int | None = None
 
     @property
     def status(self) -> str:
@@ -58,12 +69,23 @@ class Work:
 
 
 def work_of(row: Mapping[str, Any], priorities: Priorities = LATEST) -> Work:
-    state = from_json(row["state"], priorities)
-    return Work(row["lead_id"], state, row["score_version"], row["status"], merged_into=row["merged_into"])
+    work = Work(
+        row["lead_id"],
+        from_json(row["state"], priorities),
+        row["score_version"],
+        row["status"],
+        merged_into=row["merged_into"],
+    )
+    if row.get("held_grade"):
+        work.held = Held(row["held_grade"], row["leans_to"], row["leans_since"])
+        work.grade, work.grade_since = row["grade"], row["grade_since"]
+        work.threshold_version = row["threshold_version"]
+    work.source = row.get("source", "")
+    return work
 
 
-def lead_row(work: Work, source: str) -> Row:
-    """`source` is the one that brought the lead in. What a merged lead was lives in the survivor's row."""
+def lead_row(work: Work) -> Row:
+    """What a merged lead was lives in the survivor's row."""
     state = LeadState(first=work.state.first, known=work.state.known) if work.merged_into else work.state
     return {
         "lead_id": work.lead_id,
@@ -73,12 +95,22 @@ def lead_row(work: Work, source: str) -> Row:
         **{name: state.value(name) for name in (*PROFILE, "owner")},
         "account": account_of(state),
         "settled_with": state.priorities.version if state.said else None,
-        "source": source,
+        "source": work.source,
         "created_at": moment(state.first or state.known),
         "last_activity_at": moment(state.last or state.known),
         "closed_at": moment(state.registers["outcome"][1][0]) if state.status in ("won", "lost") else None,
         "message_waiting": state.message_waiting,
+        "contacted_at": moment(contacted) if (contacted := _contacted(state)) else None,
     }
+
+
+CONTACTS = ("message_sent", "call_logged", "meeting_held")
+
+
+def _contacted(state: LeadState) -> int:
+    """When someone of the house last wrote, called or met, in microseconds since 1970; 0 for never."""
+    done = state.activities
+    return max((done[name].last for name in CONTACTS if name in done), default=0)
 
 
 def snapshot_row(lead_id: UUID, snapshot: Snapshot) -> Row:
@@ -96,6 +128,7 @@ def score_rows(works: Sequence[Work], published: Published) -> list[Row]:
     """The next score of each work that has a snapshot to score it on."""
     looked_at = [(work, work.latest) for work in works if work.latest is not None]
     scored = score(published.model, [snapshot.features for _, snapshot in looked_at])
+    policy = published.policy
     return [
         {
             "lead_id": work.lead_id,
@@ -103,11 +136,11 @@ def score_rows(works: Sequence[Work], published: Published) -> list[Row]:
             "snapshot_id": work.snapshot_id,
             "as_of": snapshot.as_of,
             "model_version": published.model.version,
-            "threshold_version": published.threshold_version,
+            "threshold_version": policy.version,
             "probability": one.probability,
             "log_odds": one.log_odds,
             "base_log_odds": one.base_log_odds,
-            "grade": grade_of(one.probability, published.cuts),
+            **_decided(work, snapshot, one.probability, policy),
             "reasons": [
                 {"code": r.code, "params": r.params, "contribution": r.contribution}
                 for r in explain(one.contributions, snapshot.features, published.model.columns)
@@ -115,6 +148,30 @@ def score_rows(works: Sequence[Work], published: Published) -> list[Row]:
         }
         for (work, snapshot), one in zip(looked_at, scored, strict=True)
     ]
+
+
+def _decided(work: Work, snapshot: Snapshot, probability: float, policy: InForce) -> Row:
+    """What the policy makes of a score. A grade given by another policy does not hold back the new one."""
+    state = work.state
+
+    def facts() -> Facts:
+        own = {name: state.value(name) for name in ("company", "email", "owner")}
+        return facts_of(
+            snapshot.features, own | {"source": work.source, "message_waiting": state.message_waiting}
+        )
+
+    before = work.held if work.threshold_version in policy.same else None
+    decision = policy.decider.decide(probability, facts, before, snapshot.as_of)
+    return {
+        "grade": decision.grade,
+        "grade_since": work.grade_since if work.grade == decision.grade else snapshot.as_of,
+        "held_grade": decision.held.grade,
+        "leans_to": decision.held.leans_to,
+        "leans_since": decision.held.leans_since,
+        "excluded": decision.excluded,
+        "place": decision.place,
+        "rules": decision.rules,
+    }
 
 
 def unscored(work: Work, published: Published | None) -> str | None:
@@ -128,6 +185,21 @@ def scored(work: Work, row: Row, *, demo: bool) -> Outgoing:
     """A new score, for lead.scored.v1."""
     fields = ("score_version", "as_of", "probability", "grade", "log_odds", "model_version", "reasons")
     return _announced(work, {name: row[name] for name in fields}, demo=demo)
+
+
+def grade_changed(work: Work, row: Row, *, demo: bool) -> Outgoing | None:
+    """That a new score changed a lead's grade; nothing when it had none, or the same."""
+    if work.grade in (None, row["grade"]):
+        return None
+    told = ("lead_id", "score_version", "as_of", "probability", "threshold_version")
+    value = {
+        **{name: row[name] for name in told},
+        "from": work.grade,
+        "to": row["grade"],
+        "by_rule": bool(row["rules"]),
+        "demo": demo,
+    }
+    return Outgoing(LEAD_GRADE_CHANGED, str(work.lead_id), orjson.dumps(value))
 
 
 def closed(work: Work, *, demo: bool) -> Outgoing:

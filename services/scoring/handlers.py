@@ -122,7 +122,8 @@ def refresh(
         connection,
         before=before,
         model_version=published.model.version,
-        threshold_version=published.threshold_version,
+        threshold_version=published.policy.version,
+        leaning_before=as_of - published.policy.decider.patience,
         limit=limit,
     )
     priorities = grouping_store.priorities(connection) if rows else LATEST
@@ -156,14 +157,11 @@ def _take_in(connection: Connection, new: Sequence[Intake], found: Recognised) -
             snapshots += [(work, snapshot) for snapshot in taken]
         if taken and work.status == "open":
             work.latest = taken[-1]
-    sources = {lead_id: intakes[0].event.source for lead_id, intakes in by_lead.items()}
+    for lead_id, intakes in by_lead.items():
+        works[lead_id].source = works[lead_id].source or intakes[0].event.source
     store.store_leads(
         connection,
-        [
-            effects.lead_row(work, sources.get(lead_id, ""))
-            for lead_id, work in works.items()
-            if work.status_before != "erased"
-        ],
+        [effects.lead_row(work) for work in works.values() if work.status_before != "erased"],
     )
     if found.merged:
         grouping_store.clear_merged(connection, found.merged)
@@ -213,9 +211,11 @@ def _announce(
     rows = effects.score_rows(works, published) if published else []
     store.store_scores(connection, rows)
     by_id = {work.lead_id: work for work in works}
+    changes = [effects.grade_changed(by_id[row["lead_id"]], row, demo=demo) for row in rows]
     outbox.add(
         connection,
-        [effects.closed(work, demo=demo) for work in closed]
+        [change for change in changes if change is not None]
+        + [effects.closed(work, demo=demo) for work in closed]
         + [effects.scored(by_id[row["lead_id"]], row, demo=demo) for row in rows]
         + score_steps(
             [

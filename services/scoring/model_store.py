@@ -30,12 +30,6 @@ def artifact(connection: Connection, model_version: str) -> tuple[bytes, str] | 
     return (row["artifact"], row["sha256"]) if row else None
 
 
-def published_thresholds(connection: Connection) -> tuple[int, dict[str, float]] | None:
-    """Their version, and the least probability of grades A, B and C."""
-    row = connection.execute(_QUERIES["published_thresholds"]).fetchone()
-    return (row["threshold_version"], row["cuts"]) if row else None
-
-
 def publish(connection: Connection, model: Model, cuts: dict[str, float], by: str) -> None:
     """Store `model` with the grade `cuts` proposed for it and make it the current one, new or known."""
     artifact_bytes = to_bytes(model)

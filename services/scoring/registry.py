@@ -1,6 +1,5 @@
-"""The published model and grade thresholds: asked for once a batch, loaded when they changed."""
+"""The published model and policy: asked for once a batch, loaded when they changed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -9,23 +8,18 @@ import structlog
 
 from services.scoring import model_store
 from services.scoring.model import Model, ModelCorrupt, from_bytes
+from services.scoring.policy.publishing import InForce, Policies
 from shared.postgres import Connection
 
 log = structlog.get_logger()
-GRADES = ("A", "B", "C", "D")
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What turns a snapshot into a score and a grade. `cuts` maps A, B and C to least probabilities."""
+    """What turns a snapshot into a score and a grade."""
 
     model: Model
-    threshold_version: int
-    cuts: Mapping[str, float]
-
-
-def grade_of(probability: float, cuts: Mapping[str, float]) -> str:
-    return next((grade for grade in GRADES[:-1] if probability >= cuts[grade]), GRADES[-1])
+    policy: InForce
 
 
 class Registry:
@@ -34,18 +28,19 @@ class Registry:
     def __init__(self) -> None:
         self._lock = Lock()
         self._model: Model | None = None
+        self._policies = Policies()
         self._refused: set[tuple[str, datetime]] = set()
 
     def published(self, connection: Connection) -> Published | None:
         """None when nothing was published yet: leads stay unscored."""
         newest_first = model_store.published_models(connection)
-        thresholds = model_store.published_thresholds(connection)
-        if not newest_first or thresholds is None:
+        policy = self._policies.in_force(connection)
+        if not newest_first or policy is None:
             return None
         with self._lock:
             loading = (self._loaded(connection, version, at) for version, at in newest_first)
             self._model = next(filter(None, loading), self._model)
-            return Published(self._model, *thresholds) if self._model else None
+            return Published(self._model, policy) if self._model else None
 
     def _loaded(self, connection: Connection, version: str, published_at: datetime) -> Model | None:
         if self._model and self._model.version == version:

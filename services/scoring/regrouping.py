@@ -168,7 +168,9 @@ def _fold_again(connection: Connection, work: Work, priorities: Priorities) -> s
 
 def _store(connection: Connection, works: tuple[Work, Work], *, source: str = "", demo: bool) -> None:
     """Store both rows, tell of those closed or merged, and have the open ones scored again."""
-    store.store_leads(connection, [effects.lead_row(work, source) for work in works])
+    for work in works:
+        work.source = work.source or source
+    store.store_leads(connection, [effects.lead_row(work) for work in works])
     both = [work.lead_id for work in works]
     grouping_store.mark_regrouped(connection, both)
     grouping_store.mark_stale(connection, both)

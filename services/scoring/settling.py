@@ -9,7 +9,7 @@ def settle(connection: Connection, *, limit: int) -> int:
     priorities = grouping_store.priorities(connection)
     rows = grouping_store.take_unsettled(connection, priorities.version, limit)
     works = [effects.work_of(row, priorities) for row in rows]
-    store.store_leads(connection, [effects.lead_row(work, "") for work in works])
+    store.store_leads(connection, [effects.lead_row(work) for work in works])
     if works:
         grouping_store.mark_stale(connection, [work.lead_id for work in works])
     return len(works)

@@ -158,13 +158,20 @@ def lock_leads(connection: Connection, leads: Iterable[UUID], *, seen: str | Non
 
 
 def take_stale_leads(
-    connection: Connection, *, before: datetime, model_version: str, threshold_version: int, limit: int
+    connection: Connection,
+    *,
+    before: datetime,
+    model_version: str,
+    threshold_version: int,
+    leaning_before: datetime,
+    limit: int,
 ) -> list[Row]:
     return connection.execute(
         _QUERIES["take_stale_leads"],
         {
             "before": before,
             "scored_with": f"{model_version} {threshold_version}",
+            "leaning_before": leaning_before,
             "limit": limit,
         },
         prepare=False,  # planned for these values: a plan for any would not take the ranges of the indexes
@@ -236,18 +243,22 @@ def queue(
     *,
     grade: str | None,
     owner: str | None,
+    excluded: bool = False,
     after: tuple[float | None, UUID | None],
     limit: int,
 ) -> list[Row]:
-    """Open leads, the most likely first, after the one with this (queue_rank, lead_id)."""
+    """Open leads that rules exclude, or the others, the most likely first, after the one with this
+    (queue_rank, lead_id)."""
     rank, lead_id = after
-    values = {"grade": grade, "owner": owner, "rank": rank, "lead_id": lead_id, "limit": limit}
+    values = {"grade": grade, "owner": owner, "excluded": excluded, "limit": limit}
     # Planned for these values: each filter has an index of its own.
-    return connection.execute(_QUERIES["queue"], values, prepare=False).fetchall()
+    return connection.execute(
+        _QUERIES["queue"], values | {"rank": rank, "lead_id": lead_id}, prepare=False
+    ).fetchall()
 
 
 def queue_counts(connection: Connection) -> dict[str, int]:
-    """Open leads by grade, those without one as "unscored"."""
+    """Open leads by grade, those without one as "unscored", those that rules exclude as "excluded"."""
     rows = connection.execute(_QUERIES["queue_counts"]).fetchall()
     return {row["grade"]: row["leads"] for row in rows}
 

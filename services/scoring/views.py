@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from services.scoring.actions import next_action
+from services.scoring.policy.showing import InView, work_of_lead
 from services.scoring.priority import ANONYMOUS, LATEST, Entry, Priorities
 from services.scoring.reasons import OTHER, Reason
 from services.scoring.state import ATTRIBUTE, LeadState, from_json, moment
-from services.scoring.wording import action_in_words, evidence_in_words, in_words
+from services.scoring.wording import evidence_in_words, in_words
 from shared.contracts.identifiers import identifiers, value_hash
 
 Row = Mapping[str, Any]
@@ -29,14 +29,15 @@ def unscored_reason(row: Row, *, model_published: bool) -> str | None:
     return "not_yet" if model_published else "no_model"
 
 
-def lead_row(row: Row, language: str, *, model_published: bool, most_reasons: int = 2) -> dict[str, Any]:
+def lead_row(
+    row: Row,
+    language: str,
+    *,
+    model_published: bool,
+    view: InView = InView(),  # noqa: B008 - never changed
+    most_reasons: int = 2,
+) -> dict[str, Any]:
     """One lead of the queue, its reasons and next action in words."""
-    action = next_action(
-        row["grade"],
-        message_waiting=row["message_waiting"],
-        draft_status=row["draft_status"],
-        status=row["status"],
-    )
     # Stored strongest first; what is too small to say is added up as one, which says nothing to a rep.
     said = [reason for reason in row["reasons"] if reason["code"] != OTHER]
     shown = ("lead_id", "name", "company", "email", "status", "source", "owner", "probability", "grade")
@@ -45,7 +46,7 @@ def lead_row(row: Row, language: str, *, model_published: bool, most_reasons: in
         "unscored_reason": unscored_reason(row, model_published=model_published),
         "trend": trend(row),
         "reasons": [_reason(reason, language) for reason in said[:most_reasons]],
-        "next_action": {"code": action, "text": action_in_words(action, language)},
+        **work_of_lead(row, view, language),
         "draft": {"draft_id": row["draft_id"], "status": row["draft_status"]} if row["draft_id"] else None,
         "message_waiting": row["message_waiting"],
         "last_activity_at": row["last_activity_at"],
@@ -53,7 +54,12 @@ def lead_row(row: Row, language: str, *, model_published: bool, most_reasons: in
 
 
 def lead_page(
-    row: Row, language: str, *, model_published: bool, priorities: Priorities = LATEST
+    row: Row,
+    language: str,
+    *,
+    model_published: bool,
+    view: InView = InView(),  # noqa: B008 - never changed
+    priorities: Priorities = LATEST,
 ) -> dict[str, Any]:
     """One lead with all that is known of it, but its events."""
     state = from_json(row["state"], priorities)
@@ -67,8 +73,15 @@ def lead_page(
             "base_log_odds": row["base_log_odds"],
             "all_reasons": [_reason(reason, language) for reason in row["reasons"]],
         }
+    shown = lead_row(
+        row,
+        language,
+        model_published=model_published,
+        view=view,
+        most_reasons=6,
+    )
     return {
-        **lead_row(row, language, model_published=model_published, most_reasons=6),
+        **shown,
         "phone": row["phone"],
         "created_at": row["created_at"],
         "attributes": state.attributes(),

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.scoring.actions import Action
 from services.scoring.phrases import read_phrases
 from services.scoring.reasons import Reason
 
@@ -28,9 +27,9 @@ def in_words(reason: Reason, language: str) -> str:
     return _filled(phrase, params, language)
 
 
-def action_in_words(action: Action, language: str) -> str:
-    """What to do, as a person would say it."""
-    return str(phrases(language)["actions"][action])
+def action_in_words(action: str, language: str) -> str:
+    """What to do, as a person would say it; an action of the house's own stands as it was written."""
+    return str(phrases(language)["actions"].get(action, action))
 
 
 def evidence_in_words(code: str, params: Mapping[str, Any], language: str) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from services.scoring import comparing, handlers, settling, store, trainings
+from services.scoring.policy import publishing
 from services.scoring.quality.background import PAUSE_S, Watch
 from services.scoring.registry import Registry
 from services.scoring.settings import ScoringSettings
@@ -71,8 +72,10 @@ def run(settings: ScoringSettings, stop: threading.Event) -> None:
 
 
 def refresh_stale(pool: Pool, registry: Registry, settings: ScoringSettings) -> bool:
-    """Score one batch of stale leads again; True when there may be more."""
+    """Score one batch of stale leads again, after publishing what is due; True when there may be more."""
     now = datetime.now(UTC)
+    with pool.connection() as connection, connection.transaction():
+        published = publishing.publish_due(connection, now) or publishing.refresh_cuts(connection, now)
     with pool.connection() as connection, connection.transaction():
         settled = settling.settle(connection, limit=REFRESH_BATCH)
     with pool.connection() as connection, connection.transaction():
@@ -86,7 +89,7 @@ def refresh_stale(pool: Pool, registry: Registry, settings: ScoringSettings) -> 
         )
     if scored:
         log.info("scores_refreshed", leads=scored)
-    return REFRESH_BATCH in (scored, settled)
+    return published or REFRESH_BATCH in (scored, settled)
 
 
 def compare_leads(pool: Pool) -> bool:

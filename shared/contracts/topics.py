@@ -8,6 +8,7 @@ from typing import Final
 CRM_EVENTS: Final = "crm.events.v1"
 CRM_REJECTED: Final = "crm.rejected.v1"
 LEAD_SCORED: Final = "lead.scored.v1"
+LEAD_GRADE_CHANGED: Final = "lead.grade.changed.v1"
 LEAD_MESSAGES: Final = "lead.messages.v1"
 REPLY_EVENTS: Final = "reply.events.v1"
 DELIVERY_STEPS: Final = "delivery.steps.v1"
@@ -69,6 +70,13 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "lead_id",
         "the lead's last score, without personal data, or the lead it is part of; empty when it was erased",
         "lead.scored",
+    ),
+    _topic(
+        LEAD_GRADE_CHANGED,
+        _WEEK,
+        "lead_id",
+        "that a lead has another grade, without personal data",
+        "lead.grade.changed",
     ),
     _topic(
         LEAD_MESSAGES,

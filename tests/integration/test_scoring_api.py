@@ -161,7 +161,7 @@ def test_a_person_brings_an_earlier_model_back_and_says_why(installation: Instal
     assert serving is not None
     assert serving.model.version == earlier
     (cuts,) = rows(installation, "SELECT cuts FROM model WHERE model_version = %s", earlier)
-    assert serving.cuts == cuts["cuts"], "its own grades come back with it"
+    assert serving.policy.cuts == cuts["cuts"], "its own grades come back with it"
 
 
 def test_a_machine_publishes_no_model_and_a_damaged_file_is_not_published(

@@ -95,7 +95,7 @@ def test_the_thresholds_a_person_published_are_kept(installation: Installation) 
     with installation.connect(store.SCHEMA) as connection:
         found = Registry().published(connection)
     assert found is not None
-    assert found.cuts == {"A": 0.5, "B": 0.3, "C": 0.1}
+    assert found.policy.cuts == {"A": 0.5, "B": 0.3, "C": 0.1}
 
 
 def test_the_same_data_give_the_same_version_which_is_then_current(installation: Installation) -> None:

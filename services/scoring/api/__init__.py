@@ -2,7 +2,18 @@
 
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.scoring.api import dry_runs, duplicates, leads, learning, priorities, quality, status
+from services.scoring.api import (
+    absences,
+    dry_runs,
+    duplicates,
+    leads,
+    learning,
+    policies,
+    priorities,
+    quality,
+    simulations,
+    status,
+)
 from shared.kafka.admin import LogEnds
 from shared.postgres import Pool
 
@@ -13,6 +24,9 @@ def create_blueprint(pool: Pool, log_ends: LogEnds, topic_prefix: str, *, demo: 
     duplicates.register(api, pool, demo=demo)
     priorities.register(api, pool)
     learning.register(api, pool)
+    policies.register(api, pool)
+    absences.register(api, pool)
+    simulations.register(api, pool)
     quality.register(api, pool)
     dry_runs.register(api, pool)
     status.register(api, pool, log_ends, topic_prefix)

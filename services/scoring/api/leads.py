@@ -1,6 +1,7 @@
 """The queue, and what is known of a lead."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,10 @@ from pydantic import BaseModel, Field
 
 from services.scoring import grouping_store, model_store, store, views
 from services.scoring.phrases import LANGUAGES
+from services.scoring.policy import store as policy_store
+from services.scoring.policy.absences import Absences
+from services.scoring.policy.publishing import Policies
+from services.scoring.policy.showing import UNPUBLISHED, InView, needs_features
 from shared.contracts.identifiers import normalise_external_id
 from shared.http import Problem, answer, cursor_values, requires
 from shared.paging import page
@@ -24,6 +29,7 @@ class PageQuery(BaseModel):
 class QueueQuery(PageQuery):
     grade: str | None = Field(None, pattern="^[ABCD]$")
     owner: str | None = None
+    excluded: bool = Field(False, description="those that rules keep out of the queue, instead")
 
 
 class LeadPath(BaseModel):
@@ -35,29 +41,36 @@ class ExternalIdQuery(BaseModel):
 
 
 def register(api: APIBlueprint, pool: Pool) -> None:
+    policies = Policies()
+
     @api.get("/queue")
     @requires("leads:read")
     def queue(query: QueueQuery) -> Response:
-        """Open leads, the most likely first; unscored ones last."""
+        """Open leads, the most likely first; unscored ones last. `excluded`: those that rules keep out."""
         rank, lead_id = cursor_values(query.cursor, float, UUID)
         with pool.connection() as connection:
             rows = store.queue(
                 connection,
                 grade=query.grade,
                 owner=query.owner,
+                excluded=query.excluded,
                 after=(rank, lead_id),
                 limit=query.limit + 1,
             )
             counts = store.queue_counts(connection)
             version = model_store.published_version(connection)
+            view = in_view(connection, policies, [row["lead_id"] for row in rows])
         shown, cursor = page(rows, query.limit, lambda row: [row["queue_rank"], row["lead_id"]])
         return answer(
             {
                 "leads": [
-                    views.lead_row(row, language(), model_published=version is not None) for row in shown
+                    views.lead_row(row, language(), model_published=version is not None, view=view)
+                    for row in shown
                 ],
                 "next_cursor": cursor,
-                "counts": {grade: counts.get(grade, 0) for grade in ("A", "B", "C", "D", "unscored")}
+                "counts": {
+                    grade: counts.get(grade, 0) for grade in ("A", "B", "C", "D", "unscored", "excluded")
+                }
                 | {"open": sum(counts.values())},
                 "model": {"version": version},
             }
@@ -68,7 +81,7 @@ def register(api: APIBlueprint, pool: Pool) -> None:
     def lead(path: LeadPath) -> Response:
         """One lead with all that is known of it, but its events."""
         with pool.connection() as connection:
-            return answer(lead_page(connection, path.lead_id))
+            return answer(lead_page(connection, policies, path.lead_id))
 
     @api.get("/leads")
     @requires("leads:read")
@@ -80,7 +93,7 @@ def register(api: APIBlueprint, pool: Pool) -> None:
                 raise Problem(409, "Two leads go by this id", "In different sources; ask by lead_id.")
             if not found:
                 raise Problem(404, "No such lead")
-            return answer(lead_page(connection, found.pop()))
+            return answer(lead_page(connection, policies, found.pop()))
 
     @api.get("/leads/<lead_id>/timeline")
     @requires("leads:read")
@@ -122,15 +135,26 @@ def known_lead(connection: Connection, lead_id: UUID) -> dict[str, Any]:
     return row
 
 
-def lead_page(connection: Connection, asked: UUID) -> dict[str, Any]:
+def in_view(connection: Connection, policies: Policies, leads: Sequence[UUID]) -> InView:
+    """What is needed to show `leads`."""
+    current = policies.in_force(connection)
+    decider = current.decider if current else UNPUBLISHED
+    today = datetime.now(UTC).date()
+    absences = Absences.of(policy_store.absences(connection, today), today)
+    features = policy_store.features_of(connection, leads) if leads and needs_features(decider) else {}
+    return InView(decider, absences, features)
+
+
+def lead_page(connection: Connection, policies: Policies, asked: UUID) -> dict[str, Any]:
     row = known_lead(connection, asked)
     lead_id = row["lead_id"]
     published = model_store.published_version(connection) is not None
     priorities = grouping_store.priorities(connection)
     merged = sorted(grouping_store.merged_from(connection, [lead_id]))
     account = row["account"]
+    view = in_view(connection, policies, [lead_id])
     return {
-        **views.lead_page(row, language(), model_published=published, priorities=priorities),
+        **views.lead_page(row, language(), model_published=published, view=view, priorities=priorities),
         # Asked for by the id of a lead that is part of this one now.
         **({"asked_lead_id": asked} if asked != lead_id else {}),
         "merged_from": merged,

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.scoring.features import Features
 from services.scoring.policy.conditions import Facts, compiled, leaves, spoken
 from services.scoring.policy.document import NextAction, Policy, Rule
-from services.scoring.policy.grading import GRADES, Cuts, Grade, Held, hold
+from services.scoring.policy.grading import GRADES, SETTLED, Cuts, Grade, Held, hold
 from services.scoring.policy.working_time import Calendar
 
 Told = dict[str, Any]
@@ -42,6 +42,9 @@ class Decision:
     rules: Sequence[Told] = ()
 
 
+_PLAIN: Mapping[str, Decision] = {grade: Decision(held, grade) for grade, held in SETTLED.items()}
+
+
 class Decider:
     """One version of a policy with its cuts. Conditions are compiled once."""
 
@@ -62,7 +65,7 @@ class Decider:
         """`facts` is called only when this policy has segments or rules."""
         if self._segment_by is None and not self._rules:
             held = self._hold(probability, self.cuts.whole, before, as_of)
-            return Decision(held, held.grade)
+            return _PLAIN[held.grade] if held.leans_to is None else Decision(held, held.grade)
         known = facts()
         cuts = self.cuts_of(known)
         held = self._hold(probability, cuts, before, as_of)
@@ -98,14 +101,20 @@ class Decider:
             NextAction(action="no_action"),
         )
 
-    def first_contact_due(self, grade: Grade | None, since: datetime | None) -> datetime | None:
-        """Until when a lead that has `grade` since `since` is to be contacted for the first time."""
+    def first_contact_due(
+        self, grade: Grade | None, since: datetime | None, away: frozenset[date] = frozenset()
+    ) -> datetime | None:
+        """Until when a lead that has `grade` since `since` is to be contacted for the first time.
+
+        `away`: days on which nobody can.
+        """
         within = self.policy.deadlines.first_contact.get(grade) if grade else None
         if within is None or since is None:
             return None
+        calendar = self.calendar.without(away) if away else self.calendar
         if within.days is not None:
-            return self.calendar.after_days(since, within.days)
-        return self.calendar.after_hours(since, within.hours or 0)
+            return calendar.after_days(since, within.days)
+        return calendar.after_hours(since, within.hours or 0)
 
 
 def ruled_grade(rule: Rule, grade: str) -> str:

@@ -6,10 +6,6 @@ GROUP BY model_version ORDER BY max(publication_id) DESC LIMIT 3
 -- name: model_artifact
 SELECT artifact, sha256 FROM model WHERE model_version = %(model_version)s
 
--- name: published_thresholds
-SELECT threshold_version, cuts FROM threshold
-WHERE published_at IS NOT NULL ORDER BY published_at DESC, threshold_version DESC LIMIT 1
-
 -- name: store_model
 INSERT INTO model (model_version, kind, artifact, sha256, card, cuts)
 VALUES (%(model_version)s, %(kind)s, %(artifact)s, %(sha256)s, %(card)s, %(cuts)s)
@@ -23,15 +19,25 @@ VALUES (%(model_version)s, %(by)s, %(comment)s)
 SELECT model_version, published_at, published_by, comment FROM publication ORDER BY publication_id DESC LIMIT 100
 
 -- name: propose_thresholds
--- Those of the model, until a person publishes thresholds. The same cuts again are no new version, which would
--- grade every lead anew.
-INSERT INTO threshold (cuts, created_by, published_at)
-SELECT cuts, 'training', clock_timestamp() FROM model
-WHERE model_version = %(model_version)s AND cuts IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM threshold WHERE created_by <> 'training' AND published_at IS NOT NULL)
-  AND cuts IS DISTINCT FROM (
-      SELECT cuts FROM threshold
-      WHERE published_at IS NOT NULL ORDER BY published_at DESC, threshold_version DESC LIMIT 1)
+-- Those of the model, while no person's policy that gives cuts is in force. The same cuts again are no new
+-- version, which would grade every lead anew.
+WITH current AS (
+    SELECT threshold_version, cuts, policy, origin, comment, created_by FROM threshold
+    WHERE published_at IS NOT NULL ORDER BY published_at DESC, threshold_version DESC LIMIT 1
+), proposed AS (
+    INSERT INTO threshold (cuts, policy, origin, comment, created_by, published_at, settled_at)
+    SELECT m.cuts || COALESCE(c.cuts - ARRAY['A', 'B', 'C'], '{}'), c.policy,
+           CASE WHEN c.policy IS NOT NULL THEN COALESCE(c.origin, c.threshold_version) END,
+           COALESCE(c.comment, ''), COALESCE(c.created_by, 'training'), clock_timestamp(), clock_timestamp()
+    FROM model m LEFT JOIN current c ON true
+    WHERE m.model_version = %(model_version)s AND m.cuts IS NOT NULL
+      AND (c.threshold_version IS NULL OR c.policy IS NULL AND c.created_by = 'training'
+           OR c.policy #> '{grades,all}' = 'null')
+      AND m.cuts IS DISTINCT FROM c.cuts - 'segments'
+    RETURNING threshold_version
+)
+INSERT INTO policy_publication (threshold_version, published_at, published_by)
+SELECT threshold_version, clock_timestamp(), 'training' FROM proposed
 
 -- name: models
 SELECT m.model_version, m.kind, m.sha256, m.card, m.created_at, p.published_at, p.published_by
@@ -43,7 +49,7 @@ ORDER BY m.created_at DESC, m.model_version
 
 -- name: thresholds
 SELECT threshold_version, cuts, comment, created_by, created_at, published_at
-FROM threshold ORDER BY threshold_version DESC LIMIT 100
+FROM threshold WHERE cuts IS NOT NULL ORDER BY threshold_version DESC LIMIT 100
 
 -- name: request_training
 INSERT INTO training (requested_by) VALUES (%(requested_by)s) RETURNING training_id

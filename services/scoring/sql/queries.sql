@@ -38,13 +38,15 @@ HAVING bool_and(i.kind = 'external_id' AND i.source LIKE '%%anonymous' AND l.sta
 SELECT pg_current_snapshot()::text AS seen
 
 -- name: lock_leads
-SELECT lead_id, state, status, score_version, merged_into, source,
+SELECT lead_id, state, status, score_version, merged_into, source, grade, grade_since, held_grade, leans_to,
+       leans_since, threshold_version,
        COALESCE(NOT pg_visible_in_snapshot(regrouped, %(seen)s::text::pg_snapshot)
                 AND regrouped IS DISTINCT FROM pg_current_xact_id_if_assigned(), false) AS regrouped
 FROM lead WHERE lead_id = ANY(%(leads)s) ORDER BY lead_id FOR UPDATE
 
 -- name: take_stale_leads
--- Open leads that another model or other thresholds scored, or that were not looked at for a while.
+-- Open leads that another model or another policy scored, that were not looked at for a while, or whose
+-- probability has been past a cut for long enough.
 WITH stale AS (
     (SELECT lead_id FROM lead
      WHERE status = 'open' AND COALESCE(as_of, '-infinity') < %(before)s
@@ -53,30 +55,36 @@ WITH stale AS (
     (SELECT lead_id FROM lead WHERE status = 'open' AND scored_with < %(scored_with)s LIMIT %(limit)s)
     UNION
     (SELECT lead_id FROM lead WHERE status = 'open' AND scored_with > %(scored_with)s LIMIT %(limit)s)
+    UNION
+    (SELECT lead_id FROM lead WHERE status = 'open' AND leans_since <= %(leaning_before)s LIMIT %(limit)s)
 )
-SELECT lead_id, state, status, score_version, merged_into
+SELECT lead_id, state, status, score_version, merged_into, source, grade, grade_since, held_grade, leans_to,
+       leans_since, threshold_version
 FROM lead JOIN stale USING (lead_id)
 -- Said again for a lead that another worker scored in the meantime.
-WHERE status = 'open' AND (COALESCE(as_of, '-infinity') < %(before)s OR scored_with <> %(scored_with)s)
+WHERE status = 'open' AND (COALESCE(as_of, '-infinity') < %(before)s OR scored_with <> %(scored_with)s
+     OR leans_since <= %(leaning_before)s)
 ORDER BY lead_id LIMIT %(limit)s
 FOR UPDATE OF lead SKIP LOCKED
 
 -- name: store_leads
 INSERT INTO lead (lead_id, state, status, merged_into, name, company, email, phone, owner, account, settled_with,
-                  source, created_at, last_activity_at, closed_at, message_waiting)
+                  source, created_at, last_activity_at, closed_at, message_waiting, contacted_at)
 SELECT r.lead_id, r.state, r.status, r.merged_into, r.name, r.company, r.email, r.phone, r.owner, r.account,
-       r.settled_with, r.source, r.created_at, r.last_activity_at, r.closed_at, r.message_waiting
+       r.settled_with, r.source, r.created_at, r.last_activity_at, r.closed_at, r.message_waiting,
+       r.contacted_at
 FROM jsonb_to_recordset(%(rows)s) AS r (
     lead_id uuid, state jsonb, status text, merged_into uuid, name text, company text, email text, phone text,
     owner text, account text, settled_with int, source text, created_at timestamptz, last_activity_at timestamptz,
-    closed_at timestamptz, message_waiting boolean)
+    closed_at timestamptz, message_waiting boolean, contacted_at timestamptz)
 ON CONFLICT (lead_id) DO UPDATE SET
     compare = lead.compare OR (lead.name, lead.company, lead.email, lead.account)
               IS DISTINCT FROM (EXCLUDED.name, EXCLUDED.company, EXCLUDED.email, EXCLUDED.account),
     state = EXCLUDED.state, status = EXCLUDED.status, merged_into = EXCLUDED.merged_into, name = EXCLUDED.name,
     company = EXCLUDED.company, email = EXCLUDED.email, phone = EXCLUDED.phone, owner = EXCLUDED.owner,
     account = EXCLUDED.account, settled_with = EXCLUDED.settled_with, created_at = EXCLUDED.created_at,
-    last_activity_at = EXCLUDED.last_activity_at, closed_at = EXCLUDED.closed_at, message_waiting = EXCLUDED.message_waiting
+    last_activity_at = EXCLUDED.last_activity_at, closed_at = EXCLUDED.closed_at, message_waiting = EXCLUDED.message_waiting,
+    contacted_at = EXCLUDED.contacted_at
 
 -- name: store_snapshots
 -- Returned in the order given.
@@ -102,11 +110,14 @@ FROM jsonb_to_recordset(%(rows)s) AS r (
 UPDATE lead SET
     score_version = r.score_version, as_of = r.as_of, model_version = r.model_version,
     threshold_version = r.threshold_version, previous = lead.probability, probability = r.probability,
-    log_odds = r.log_odds, base_log_odds = r.base_log_odds, grade = r.grade, reasons = r.reasons
+    log_odds = r.log_odds, base_log_odds = r.base_log_odds, grade = r.grade, reasons = r.reasons,
+    grade_since = r.grade_since, held_grade = r.held_grade, leans_to = r.leans_to, leans_since = r.leans_since,
+    excluded = r.excluded, place = r.place, rules = r.rules
 FROM jsonb_to_recordset(%(rows)s) AS r (
     lead_id uuid, score_version bigint, as_of timestamptz, model_version text, threshold_version int,
     probability double precision, log_odds double precision, base_log_odds double precision, grade text,
-    reasons jsonb)
+    reasons jsonb, grade_since timestamptz, held_grade text, leans_to text, leans_since timestamptz,
+    excluded boolean, place double precision, rules jsonb)
 WHERE lead.lead_id = r.lead_id
 
 -- name: bump_versions
@@ -116,6 +127,7 @@ UPDATE lead SET score_version = score_version + 1 WHERE lead_id = ANY(%(leads)s)
 -- What an erased lead's row still showed.
 UPDATE lead SET
     probability = NULL, previous = NULL, log_odds = NULL, base_log_odds = NULL, grade = NULL, reasons = '[]',
+    rules = '[]', held_grade = NULL, leans_to = NULL, leans_since = NULL, grade_since = NULL, place = NULL,
     draft_id = NULL, draft_status = NULL, draft_since = NULL
 WHERE lead_id = ANY(%(leads)s)
 
@@ -130,9 +142,10 @@ WHERE lead.lead_id = r.lead_id
 
 -- name: queue
 SELECT lead_id, name, company, email, status, source, owner, probability, previous, grade, reasons,
-       message_waiting, draft_id, draft_status, last_activity_at, queue_rank
+       message_waiting, draft_id, draft_status, last_activity_at, queue_rank, rules, excluded, grade_since,
+       contacted_at
 FROM lead
-WHERE status = 'open'
+WHERE status = 'open' AND excluded = %(excluded)s
   AND (%(grade)s::text IS NULL OR grade = %(grade)s)
   AND (%(owner)s::text IS NULL OR owner = %(owner)s)
   AND (%(rank)s::float8 IS NULL OR (queue_rank, lead_id) > (%(rank)s::float8, %(lead_id)s::uuid))
@@ -140,12 +153,14 @@ ORDER BY queue_rank, lead_id
 LIMIT %(limit)s
 
 -- name: queue_counts
-SELECT COALESCE(grade, 'unscored') AS grade, count(*) AS leads FROM lead WHERE status = 'open' GROUP BY 1
+SELECT CASE WHEN excluded THEN 'excluded' ELSE COALESCE(grade, 'unscored') END AS grade, sum(leads)::int AS leads
+FROM (SELECT excluded, grade, count(*) AS leads FROM lead WHERE status = 'open' GROUP BY excluded, grade) AS counted
+GROUP BY 1
 
 -- name: lead
 SELECT lead_id, state, name, company, email, phone, status, source, owner, created_at, last_activity_at,
        message_waiting, draft_id, draft_status, score_version, as_of, model_version, probability, previous,
-       log_odds, base_log_odds, grade, reasons, account, merged_into
+       log_odds, base_log_odds, grade, reasons, account, merged_into, rules, excluded, grade_since, contacted_at
 FROM lead WHERE lead_id = %(lead_id)s
 
 -- name: lead_of_identity

@@ -42,6 +42,7 @@ READ = (
     *(ROOT / "services" / "scoring" / "policy").glob("*.py"),
     *(ROOT / "services" / "responder" / "documents").glob("*.py"),
     ROOT / "services" / "responder" / "slots.py",
+    ROOT / "services" / "scoring" / "api" / "absences.py",
 )
 # What only a program, or a person at a terminal, is told.
 ELSEWHERE = ("cli", "choices.py", "pull.py", "approval.py", "settings.py", "rate_limit.py", "following.py")

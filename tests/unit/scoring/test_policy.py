@@ -13,6 +13,7 @@ from services.scoring.policy.conditions import Condition, compiled, flags
 from services.scoring.policy.deciding import AllCuts, Decider
 from services.scoring.policy.document import Policy
 from services.scoring.policy.grading import GRADES, Held, cuts_for, grade_of, hold
+from services.scoring.policy.population import NoLeads, Population, decide_all, moved, settle
 
 CUTS = {"A": 0.6, "B": 0.3, "C": 0.1}
 NOON = datetime(2026, 3, 2, 11, tzinfo=UTC)  # a Monday, 12:00 in Paris
@@ -203,6 +204,76 @@ def test_a_segment_has_cuts_of_its_own() -> None:
     decide = Decider(policy, cuts).decide
     assert decide(0.25, lambda: {"source": "salon"}, None, NOON).grade == "A"
     assert decide(0.25, lambda: {"source": "web"}, None, NOON).grade == "C"
+
+
+VALUES = st.sampled_from([None, "web", "Web", "salon", "3", 3, 4.5, True, ""])
+LEADS = st.lists(st.tuples(st.floats(0, 1), VALUES, VALUES), max_size=30)
+
+
+@given(LEADS)
+def test_all_leads_at_once_are_decided_as_each_by_itself(leads: list[tuple[float, Any, Any]]) -> None:
+    rules = [
+        {"when": {"field": "amount", "op": "above", "value": 3}, "do": "lift", "grade": "A", "reason": "x"},
+        {"when": {"field": "source", "op": "is", "value": "web"}, "do": "cap", "grade": "C", "reason": "y"},
+        {"when": {"field": "grade", "op": "is", "value": "D"}, "do": "exclude", "reason": "z"},
+        {"when": {"field": "probability", "op": "below", "value": 0.2}, "do": "lift", "grade": "B",
+         "reason": "a"},
+    ]  # fmt: skip
+    policy = Policy.model_validate({"grades": {"segment_by": "source"}, "rules": rules})
+    cuts = AllCuts.from_json(CUTS | {"segments": {"salon": {"A": 0.2, "B": 0.1, "C": 0.05}}})
+    decider_ = Decider(policy, cuts)
+    one_by_one = [
+        decider_.decide(p, lambda v=(source, amount): {"source": v[0], "amount": v[1]}, None, NOON)
+        for p, source, amount in leads
+    ]
+    columns = {
+        "probability": [one[0] for one in leads],
+        "source": [one[1] for one in leads],
+        "features": [[one[2]] for one in leads],
+    }
+    decided = decide_all(policy, cuts, Population.of(columns, ["amount"]))
+    assert decided.grades.tolist() == [one.grade for one in one_by_one]
+    assert decided.held.tolist() == [one.held.grade for one in one_by_one]
+    assert decided.excluded.tolist() == [one.excluded for one in one_by_one]
+
+
+def people(probabilities: list[float], **columns: list[Any]) -> Population:
+    return Population.of({"probability": probabilities, **columns}, ())
+
+
+def test_shares_of_leads_become_cuts_by_the_leads_there_are() -> None:
+    ten = [n / 10 for n in range(10)]
+    policy = Policy.model_validate({"grades": {"by": "percentile", "all": {"A": 10, "B": 30, "C": 60}}})
+    assert settle(policy, people(ten), None) == pytest.approx({"A": 0.85, "B": 0.65, "C": 0.35})
+    policy = Policy.model_validate({"grades": {"by": "capacity", "all": {"A": 2, "B": 0, "C": 20}}})
+    assert settle(policy, people(ten), None) == pytest.approx({"A": 0.75, "B": 0.75, "C": 0})
+    with pytest.raises(NoLeads):
+        settle(policy, people([]), CUTS)
+    assert settle(Policy(), people([]), CUTS) == CUTS
+    with pytest.raises(NoLeads):
+        settle(Policy(), people([]), None)
+
+
+def test_segments_have_their_own_shares_and_excluded_leads_take_no_place() -> None:
+    one = {"A": 1, "B": 0, "C": 0}
+    grades = {"by": "capacity", "all": {"A": 1, "B": 1, "C": 1}, "segment_by": "source"}
+    rival = {"field": "company", "op": "is", "value": "rival"}
+    policy = Policy.model_validate(
+        {
+            "grades": grades | {"segments": {"salon": one, "none": one}},
+            "rules": [{"when": rival, "do": "exclude", "reason": "A rival"}],
+        }
+    )
+    leads = people(
+        [0.9, 0.8, 0.7, 0.6, 0.5],
+        source=["web", "web", "Salon", "salon", "web"],
+        company=["rival", None, None, None, None],
+    )
+    cuts = settle(policy, leads, None)
+    assert cuts["segments"] == {"salon": pytest.approx({"A": 0.65, "B": 0.65, "C": 0.65})}
+    assert (cuts["A"], cuts["B"], cuts["C"]) == (pytest.approx(0.65), 0, 0)
+    assert moved(cuts, cuts) == 0
+    assert moved(CUTS, cuts) == float("inf")
 
 
 PARIS = [

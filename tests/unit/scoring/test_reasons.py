@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from services.scoring.actions import next_action
 from services.scoring.columns import Column, Columns
 from services.scoring.learning.fit import fit
 from services.scoring.model import score
@@ -128,21 +127,3 @@ def test_tiny_contributions_are_kept_in_the_total_as_other():
     reasons = explain(one, {"attribute.employees": 3, "has_phone": True, "amount": 5}, COLUMNS)
     assert [reason.code for reason in reasons] == ["attribute_number", "other"]
     assert reasons[-1].contribution == pytest.approx(0.005)
-
-
-@pytest.mark.parametrize(
-    ("grade", "known", "code"),
-    [
-        ("D", {"message_waiting": True}, "reply_waiting"),
-        (None, {"message_waiting": True}, "reply_waiting"),
-        ("D", {"message_waiting": False, "draft_status": "waiting"}, "reply_waiting"),
-        ("A", {"message_waiting": False, "draft_status": "sent"}, "call_now"),
-        ("B", {"message_waiting": False}, "call_today"),
-        ("C", {"message_waiting": False}, "nurture"),
-        ("D", {"message_waiting": False}, "no_action"),
-        (None, {"message_waiting": False}, "not_scored_yet"),
-        ("A", {"message_waiting": True, "status": "won"}, "no_action"),
-    ],
-)
-def test_next_action(grade, known, code):
-    assert next_action(grade, **known) == code
