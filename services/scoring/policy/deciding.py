@@ -81,14 +81,15 @@ class Decider:
 
     def _ruled(self, held: Held, probability: float, facts: Facts, cuts: Cuts) -> Decision:
         grade, applied, excluded = held.grade, [], False
-        asked = {**facts, "probability": probability}
+        asked = {**facts, "probability": probability, "grade": grade}
         for fulfilled, rule in self._rules:
-            if not fulfilled(asked | {"grade": grade}):
+            if not fulfilled(asked):
                 continue
             ruled = ruled_grade(rule, grade)
             if rule.do == "exclude" or ruled != grade:
                 applied.append({"do": rule.do, "grade": rule.grade, "reason": rule.reason})
-            grade, excluded = ruled, rule.do == "exclude"
+            grade = asked["grade"] = ruled
+            excluded = rule.do == "exclude"
             if excluded:
                 break
         place = None if grade == held.grade else place_in(grade, cuts, probability)

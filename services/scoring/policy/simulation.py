@@ -21,6 +21,7 @@ MOST_SHOWN = 50
 MOST_OWNERS = 100
 Z95 = 1.959963984540054
 EXCLUDED = "excluded"
+LABELS = (*GRADES, EXCLUDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,30 +95,31 @@ def _in(decided: Decided, grade: str) -> Flags:
     return found
 
 
-def _labels(decided: Decided) -> Column:
-    """Each lead's grade, or `excluded`."""
-    return np.where(decided.excluded, EXCLUDED, decided.grades)
+def _codes(decided: Decided) -> Column:
+    """Each lead's position in `LABELS`."""
+    codes = np.full(len(decided.grades), len(GRADES))
+    for code, grade in enumerate(GRADES):
+        codes[_in(decided, grade)] = code
+    return codes
 
 
 def _moves(draft: Draft, leads: Population, was: Decided, then: Decided, now: datetime) -> Told:
-    before, after = _labels(was), _labels(then)
+    before, after = _codes(was), _codes(then)
     moved = np.flatnonzero(before != after)
-    pairs, counts = np.unique(
-        np.array([f"{before[at]} {after[at]}" for at in moved], dtype=str), return_counts=True
-    )
+    pairs, counts = np.unique(before[moved] * len(LABELS) + after[moved], return_counts=True)
     likely = moved[np.argsort(-leads.columns["probability"][moved], kind="stable")][:MOST_SHOWN]
     return {
         "count": len(moved),
         "by": [
-            dict(zip(("from", "to", "leads"), (*pair.split(), count), strict=True))
+            {"from": LABELS[pair // len(LABELS)], "to": LABELS[pair % len(LABELS)], "leads": count}
             for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True)
         ],
         "leads": [
             {
                 "lead_id": leads.columns["lead_id"][at],
                 "probability": float(leads.columns["probability"][at]),
-                "from": str(before[at]),
-                "to": str(after[at]),
+                "from": LABELS[before[at]],
+                "to": LABELS[after[at]],
                 "rules": _rules(draft.decider, leads, int(at), now),
             }
             for at in likely
@@ -178,8 +180,8 @@ def latest_missed(
     return late.timestamp()
 
 
-def _count(labels: Column) -> dict[str, int]:
-    return {name: int((labels == name).sum()) for name in (*GRADES, EXCLUDED)}
+def _count(codes: Column) -> dict[str, int]:
+    return dict(zip(LABELS, np.bincount(codes, minlength=len(LABELS)).tolist(), strict=True))
 
 
 def _owners(leads: Population, was: Decided, then: Decided) -> list[Told]:
@@ -190,7 +192,7 @@ def _owners(leads: Population, was: Decided, then: Decided) -> list[Told]:
         return_inverse=True,
         return_counts=True,
     )
-    before, after = _labels(was), _labels(then)
+    before, after = _codes(was), _codes(then)
     return [
         {
             "owner": str(names[at]) or None,
@@ -203,12 +205,17 @@ def _owners(leads: Population, was: Decided, then: Decided) -> list[Told]:
 
 def _days(draft: Draft, arrivals: Population, reps: int) -> list[Told]:
     """Leads by the day on which they came in, graded by their first score; hours they ask for."""
-    labels = _labels(decide_all(draft.policy, draft.decider.cuts, arrivals))
-    before, days = arrivals.columns["grade"], arrivals.columns["day"]
+    before, after = (
+        _codes(
+            Decided(arrivals.columns["grade"], arrivals.columns["grade"], np.zeros(arrivals.count, np.bool_))
+        ),
+        _codes(decide_all(draft.policy, draft.decider.cuts, arrivals)),
+    )
+    days = arrivals.columns["day"]
     minutes = draft.policy.workload.minutes
     found = []
     for day in sorted(set(days.tolist())):
-        then = _count(labels[days == day])
+        then = _count(after[days == day])
         hours = sum(then[grade] * minutes.get(grade, 0) for grade in GRADES) / 60
         found.append(
             {
