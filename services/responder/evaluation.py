@@ -3,15 +3,17 @@
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.responder.embedding import Embedder
+from services.responder.embedding import Embedder, default_cache
 from services.responder.language import message_language
 from services.responder.matching import WEIGHTS, Matcher, Ranking, Weights
+from services.responder.trade import Topics, trade_topics
 from shared.errors import UserError
 from shared.tabular import read_rows
 
@@ -28,6 +30,27 @@ _TIMED = 100
 
 class NothingToEvaluate(UserError):
     """The files hold no labelled text to learn from, or none to ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The embedding of every text, and what makes topics of it."""
+
+    vectors: dict[str, Matrix]
+    topics: Topics
+
+    def matcher(self, rows: Sequence[tuple[str, str]], seed: int) -> Matcher:
+        """Learnt from (text, label) rows."""
+        texts, labels = [text for text, _ in rows], [label for _, label in rows]
+        return Matcher(texts, self._of(texts), labels, topics=self.topics, seed=seed)
+
+    def rank(self, matcher: Matcher, rows: Sequence[tuple[str, str]], weights: Weights) -> Ranking:
+        """What the texts of (text, label) rows ask for."""
+        texts = [text for text, _ in rows]
+        return matcher.rank(texts, self._of(texts), weights)
+
+    def _of(self, texts: Sequence[str]) -> Matrix:
+        return np.stack([self.vectors[text] for text in texts])
 
 
 def evaluate_files(
@@ -53,12 +76,13 @@ def evaluate_files(
         raise NothingToEvaluate("There is nothing to evaluate: both files need rows with a text and a label.")
     texts = list(dict.fromkeys(text for text, _ in (*known, *asked)))
     vectors = dict(zip(texts, _embedded(embedder, texts, progress), strict=True))
+    read = Texts(vectors, trade_topics(embedder, default_cache()))
     language = _language_of(text for text, _ in asked)
     draws = [
         _measured(
             _drawn(known, shots, draw) if shots else known,
             asked,
-            vectors,
+            read,
             language=language,
             out_of_scope=out_of_scope,
             seed=draw,
@@ -84,18 +108,16 @@ def evaluate_files(
 def _measured(
     known: Sequence[tuple[str, str]],
     asked: Sequence[tuple[str, str]],
-    vectors: dict[str, Matrix],
+    read: Texts,
     *,
     language: str,
     out_of_scope: str | None,
     seed: int,
 ) -> dict[str, float | None]:
     weights = WEIGHTS[language]
-    matcher = _matcher(known, vectors, seed)
+    matcher = read.matcher(known, seed)
     started = time.perf_counter()
-    ranking = matcher.rank(
-        [text for text, _ in asked], np.stack([vectors[text] for text, _ in asked]), weights
-    )
+    ranking = read.rank(matcher, asked, weights)
     took_ms = 1000 * (time.perf_counter() - started) / len(asked)
     inside = [position for position, (_, label) in enumerate(asked) if label != out_of_scope]
     places = _places(ranking, asked, inside, out_of_scope)
@@ -108,7 +130,7 @@ def _measured(
         "ms_per_message": took_ms,
     }
     if out_of_scope:
-        rejected = _rejected(ranking, known, vectors, weights, out_of_scope, seed)
+        rejected = _rejected(ranking, known, read, weights, out_of_scope, seed)
         outside = np.array([label == out_of_scope for _, label in asked])
         measures["out_of_scope_recall"] = float(rejected[outside].mean()) if outside.any() else None
         measures["in_scope_rejected"] = float(rejected[~outside].mean()) if inside else None
@@ -134,7 +156,7 @@ def _places(
 def _rejected(
     ranking: Ranking,
     known: Sequence[tuple[str, str]],
-    vectors: dict[str, Matrix],
+    read: Texts,
     weights: Weights,
     out_of_scope: str,
     seed: int,
@@ -142,13 +164,13 @@ def _rejected(
     """Which texts are out of scope: the head says so, or their support is below that of most known ones."""
     support = _support(ranking)
     first = np.array([best[0] for best in ranking.best(1)])
-    least = _least_support(known, vectors, weights, out_of_scope, seed)
+    least = _least_support(known, read, weights, out_of_scope, seed)
     return np.asarray((first == out_of_scope) | (support < least))
 
 
 def _least_support(
     known: Sequence[tuple[str, str]],
-    vectors: dict[str, Matrix],
+    read: Texts,
     weights: Weights,
     out_of_scope: str,
     seed: int,
@@ -163,25 +185,13 @@ def _least_support(
         tested = [inside[position] for position in sorted(held)]
         if not rest or not tested:
             continue
-        matcher = _matcher(rest, vectors, seed)
-        ranking = matcher.rank([t for t, _ in tested], np.stack([vectors[t] for t, _ in tested]), weights)
-        found += _support(ranking).tolist()
+        found += _support(read.rank(read.matcher(rest, seed), tested, weights)).tolist()
     return float(np.quantile(found, REJECTED_IN_SCOPE)) if found else 0.0
 
 
 def _support(ranking: Ranking) -> Matrix:
     support: Matrix = ranking.chance * (0.5 + ranking.cosine.clip(0) + ranking.shared.clip(0))
     return support
-
-
-def _matcher(rows: Sequence[tuple[str, str]], vectors: dict[str, Matrix], seed: int) -> Matcher:
-    texts = [text for text, _ in rows]
-    return Matcher(
-        texts,
-        np.stack([vectors[text] for text in texts]),
-        [label for _, label in rows],
-        seed=seed,
-    )
 
 
 def _drawn(rows: Sequence[tuple[str, str]], shots: int, seed: int) -> list[tuple[str, str]]:

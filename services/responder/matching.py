@@ -14,7 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from services.responder.head import Head, Pieces, can_learn, fit
+from services.responder.head import Head, can_learn, fit
+from services.responder.pieces import Pieces
+from services.responder.trade import Topics
 
 Matrix = NDArray[np.float32]
 
@@ -101,14 +103,22 @@ class Matcher:
     """Ranks labels by their examples: titles and texts of replies, messages that they answered."""
 
     def __init__(
-        self, texts: Sequence[str], vectors: Matrix, labels: Sequence[str], *, seed: int = 0
+        self,
+        texts: Sequence[str],
+        vectors: Matrix,
+        labels: Sequence[str],
+        *,
+        topics: Topics | None = None,
+        seed: int = 0,
     ) -> None:
         self.labels = tuple(sorted(set(labels)))
         places = {label: place for place, label in enumerate(self.labels)}
         self._columns = np.array([places[label] for label in labels], dtype=np.intp)
         median = float(np.median(list(Counter(labels).values()))) if labels else 0.0
         self._head: Head | None = (
-            fit(texts, vectors, labels, seed=seed) if median >= LEARNT_FROM and can_learn(labels) else None
+            fit(texts, vectors, labels, topics=topics, seed=seed)
+            if median >= LEARNT_FROM and can_learn(labels)
+            else None
         )
         self._compared = len(texts) <= _MOST_COMPARED or self._head is None
         self._vectors = vectors

@@ -8,14 +8,13 @@ from typing import Any, Final
 from services.responder.adapter.distill import Plan
 from services.responder.adapter.measure import Encode, Labelled, measure, read_labelled
 from services.responder.adapter.pack import Adapter, file_sha256, load_adapter
-from services.responder.adapter.pairs import read_pairs
+from services.responder.adapter.pairs import REPLIES, SENTENCES, WORDS, read_pairs
 from services.responder.adapter.serve import PACKAGED, WEIGHTS, adapted_folder
 from services.responder.adapter.student import encode, load_transformer
 from services.responder.adapter.teach import Material, Taught, teach, vocabulary_of
 from services.responder.adapter.vocabulary import extended
 from shared.errors import UserError
 
-SENTENCES, WORDS, REPLIES = "sentences.tsv", "words.tsv", "replies.tsv"
 DEVELOPMENT, CARD = "development.tsv", "CARD.md"
 Advance = Callable[[int], None]
 

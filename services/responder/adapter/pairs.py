@@ -12,6 +12,8 @@ from typing import Final
 
 from shared.errors import UserError
 
+SENTENCES, WORDS, REPLIES = "sentences.tsv", "words.tsv", "replies.tsv"
+"""Pairs written for the purpose, in the folder of their language."""
 HEADERS: Final = {("source", "target"), ("english", "translation")}
 MAX_WORDS = 45
 """On either side; longer texts are cut by the trainer's window, and their halves no longer match."""

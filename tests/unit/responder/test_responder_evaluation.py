@@ -28,6 +28,12 @@ class WordVectors(Embedder):
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
+@pytest.fixture(autouse=True)
+def a_small_trade(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("services.responder.trade._rows", lambda: [("un prix", "price"), ("ouvert", "hours")])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 SAID = {
     "quote": [
         "un devis pour dix pompes",

@@ -106,7 +106,7 @@ def test_ten_examples_an_intent_are_enough(embedder: Embedder, tmp_path: Path) -
         test = written(tmp_path / "test.csv", [m for p, m in enumerate(messages) if p not in drawn])
         found.append(evaluate_files(embedder, train, test, "text", "category", seed=seed)["top1"])
     print(found, np.mean(found))
-    assert np.mean(found) >= 0.5  # the aim is 0.85
+    assert np.mean(found) >= 0.83  # 0.858 when measured; the aim is 0.87
 
 
 @pytest.mark.long
