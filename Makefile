@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults test-long lint types check clean lock words bench-ingest bench-reasons bench-responder
+.PHONY: help setup demo run test test-faults test-long lint types check clean lock words bench-ingest bench-reasons bench-responder bench-scoring
 
 PYTHON ?= python3
 VENV := .venv
@@ -80,3 +80,6 @@ Behind a proxy set HTTPS_PROXY, with an index of your own set PIP_INDEX_URL; the
 
 bench-reasons: setup ## How fast scores are explained, beside XGBoost's own contributions
 	@$(BIN)/python -m bench.reasons
+
+bench-scoring: setup ## How fast events become scores, beside only storing them
+	@$(BIN)/python -m bench.scoring

@@ -141,10 +141,10 @@ def score_rows(works: Sequence[Work], published: Published) -> list[Row]:
             "log_odds": one.log_odds,
             "base_log_odds": one.base_log_odds,
             **_decided(work, snapshot, one.probability, policy),
-            "reasons": [
-                {"code": r.code, "params": r.params, "contribution": r.contribution}
-                for r in explain(one.contributions, snapshot.features, published.model.columns)
-            ],
+            # Encoded once: it goes into the score, the lead's row and the announcement.
+            "reasons": orjson.Fragment(
+                orjson.dumps(explain(one.contributions, snapshot.features, published.model.columns))
+            ),
         }
         for (work, snapshot), one in zip(looked_at, scored, strict=True)
     ]

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from services.scoring.account import FREE_MAIL
 from services.scoring.priority import Scalar
-from services.scoring.state import LeadState, microseconds
+from services.scoring.state import ATTRIBUTE, LeadState, microseconds
 
 Features = Mapping[str, Scalar]
 """What a model reads of a lead: flat, by name. An absent feature is not known."""
@@ -22,6 +23,13 @@ def _text(value: Scalar) -> str:
     return value if isinstance(value, str) else ""
 
 
+@lru_cache(1_000)
+def _of_activity(name: str) -> tuple[str, ...]:
+    """The names of its features: the count, one a window, the time since the last."""
+    measures = ("count", *(f"count_{window}d" for window in WINDOWS_DAYS), "days_since_last")
+    return tuple(f"activity.{name}.{measure}" for measure in measures)
+
+
 def features(state: LeadState, as_of: datetime) -> Features:
     """Those of `state` as seen at `as_of`.
 
@@ -32,6 +40,7 @@ def features(state: LeadState, as_of: datetime) -> Features:
     """
     now_us = microseconds(as_of)
     today = as_of.astimezone(UTC).toordinal()
+    starts = [today - window for window in WINDOWS_DAYS]
     email = _text(state.value("email"))
     found: dict[str, Scalar] = {
         "has_email": bool(email),
@@ -45,16 +54,16 @@ def features(state: LeadState, as_of: datetime) -> Features:
     for name in ("stage", "source_channel", "language", "amount"):
         if (value := state.value(name)) is not None:
             found[name] = value
-    for name, value in state.attributes().items():
-        if value is not None:
-            found[f"attribute.{name}"] = value
+    for register in state.registers:
+        if register.startswith(ATTRIBUTE) and (value := state.value(register)) is not None:
+            found[register] = value
     for name, activity in state.activities.items():
-        found[f"activity.{name}.count"] = sum(activity.days.values())
-        for window in WINDOWS_DAYS:
-            found[f"activity.{name}.count_{window}d"] = sum(
-                n for day, n in activity.days.items() if day > today - window
-            )
-        found[f"activity.{name}.days_since_last"] = _days_between(activity.last, now_us)
+        total, *windows, last = _of_activity(name)
+        days = activity.days
+        found[total] = sum(days.values())
+        for feature, since in zip(windows, starts, strict=True):
+            found[feature] = sum([n for day, n in days.items() if day > since])
+        found[last] = _days_between(activity.last, now_us)
     if state.message_waiting:
         found["message_waiting_days"] = _days_between(state.activities["message_received"].last, now_us)
     return found

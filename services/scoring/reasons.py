@@ -7,6 +7,7 @@ leads; never a lead's own text, so that no personal data leaves with a score.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.scoring.columns import Columns, is_missing, level_of
 from services.scoring.features import Features
@@ -37,14 +38,11 @@ def explain(contributions: Mapping[str, float], features: Features, columns: Col
 
     `contributions` are a score's own, by feature; those of the reasons have the same sum.
     """
-    themes: dict[str, dict[str, float]] = {}
-    for feature, contribution in contributions.items():
-        themes.setdefault(_theme(feature), {})[feature] = contribution
     totals: dict[tuple[str, tuple[tuple[str, str | int | float], ...]], float] = {}
     rest = 0.0
-    for theme, parts in themes.items():
-        total = sum(parts.values())
-        said = None if abs(total) < TINY else _said(theme, parts, total, features, columns)
+    for theme, members in _themes(tuple(contributions)):
+        total = sum([contributions[feature] for feature in members])
+        said = None if abs(total) < TINY else _said(theme, members, contributions, total, features, columns)
         if said is None:
             rest += total
         else:
@@ -58,16 +56,30 @@ def explain(contributions: Mapping[str, float], features: Features, columns: Col
     return reasons
 
 
+@lru_cache(16)
+def _themes(features: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """(theme, its features) of a model's features, in their order."""
+    themes: dict[str, list[str]] = {}
+    for feature in features:
+        themes.setdefault(_theme(feature), []).append(feature)
+    return tuple((theme, tuple(members)) for theme, members in themes.items())
+
+
 def _theme(feature: str) -> str:
     """`activity.<name>` for the features of an activity, whose name may hold dots; else the feature."""
     return feature.rpartition(".")[0] if feature.startswith(_ACTIVITY) else feature
 
 
 def _said(
-    theme: str, contributions: Mapping[str, float], total: float, features: Features, columns: Columns
+    theme: str,
+    members: tuple[str, ...],
+    contributions: Mapping[str, float],
+    total: float,
+    features: Features,
+    columns: Columns,
 ) -> tuple[str, Params] | None:
     if theme.startswith(_ACTIVITY):
-        return _activity(theme, contributions, total, features)
+        return _activity(theme, members, contributions, total, features)
     if theme.startswith(_ATTRIBUTE):
         name = theme.removeprefix(_ATTRIBUTE)
         return _field("attribute", {"attribute": name}, features.get(theme), columns, theme)
@@ -78,14 +90,18 @@ def _said(
 
 
 def _activity(
-    theme: str, contributions: Mapping[str, float], total: float, features: Features
+    theme: str,
+    members: tuple[str, ...],
+    contributions: Mapping[str, float],
+    total: float,
+    features: Features,
 ) -> tuple[str, Params]:
     """What weighed most in the theme's direction: how long ago, or how many in which window."""
     name: Params = {"activity": theme.removeprefix(_ACTIVITY)}
     count, last = _number(features.get(f"{theme}.count")), _number(features.get(f"{theme}.days_since_last"))
     if not count:
         return "activity_none", name
-    heaviest = max(contributions, key=lambda feature: contributions[feature] * (1 if total > 0 else -1))
+    heaviest = (max if total > 0 else min)(members, key=contributions.__getitem__)
     measure = heaviest.rpartition(".")[2]
     in_window = _number(features.get(heaviest))
     if measure in _WINDOWS and in_window:
