@@ -22,8 +22,8 @@ pytestmark = pytest.mark.long
 NOW = datetime.now(UTC)
 WAITING = "SELECT id FROM outbox"
 LEADS = 2500
-# What follows from the events alone: a refresh looks at the clock (a lead that leans to another grade for a day
-# gets it then), and the grade itself remembers what was shown before, so what each batch held.
+# What follows from the events alone: a refresh looks at the clock (a lead that leans to another grade for a
+# day gets it then), and the grade itself remembers what was shown before, so what each batch held.
 FINAL_SNAPSHOTS = """
 SELECT DISTINCT ON (l.email) l.email, l.status, n.kind, n.as_of, n.last_id, n.features
 FROM lead l JOIN snapshot n USING (lead_id) WHERE n.kind <> 'refresh'
