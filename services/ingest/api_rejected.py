@@ -183,7 +183,7 @@ def _wanted(query: Wanted) -> dict[str, str]:
 
 def _who() -> store.Who:
     caller = principal()
-    return caller.user_id or caller.name, caller.called
+    return caller.actor, caller.called
 
 
 def _sender() -> Sender:

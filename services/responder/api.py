@@ -175,10 +175,9 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
     @requires("knowledge:write")
     def add_knowledge(body: NewKnowledge) -> Response:
         """Add passages, all or none. One that is there already is answered as it is."""
-        caller = principal()
         with pool.connection() as connection:
             rows = [
-                add_passage(connection, created_by=caller.user_id or caller.name, **passage.model_dump())
+                add_passage(connection, created_by=principal().actor, **passage.model_dump())
                 for passage in body.passages
             ]
         return answer({"passages": [passage_view(row) for row in rows]}, 201)
@@ -187,9 +186,8 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
     @requires("knowledge:write")
     def retire_passage(path: PassagePath) -> Response:
         """Quote a passage no more. One of a document goes with its document."""
-        caller = principal()
         with pool.connection() as connection:
-            if not store.retire_passage(connection, path.passage_id, by=caller.user_id or caller.name):
+            if not store.retire_passage(connection, path.passage_id, by=principal().actor):
                 raise Problem(404, "No such passage", "GET /v1/knowledge lists them.")
         return answer({"passage_id": path.passage_id, "retired": True})
 

@@ -41,6 +41,11 @@ class Principal:
         """Who it is, for people to read: the person, else the key by its name."""
         return self.user_name or (f"key:{self.key_name}" if self.key_name else self.name)
 
+    @property
+    def actor(self) -> str:
+        """What is kept with what they did: a person's id, which outlives a change of name, else the name."""
+        return self.user_id or self.name
+
 
 class PersonTokens:
     """Signs and reads the short-lived token that carries a signed-in person to the services."""

@@ -23,7 +23,7 @@ from shared.paging import page
 from shared.postgres import Pool
 
 MAX_PASSAGES = 2000
-"""Of one document: a batch of messages is answered once all are embedded, some 50 a second."""
+"""Of one document: messages wait until all of it is embedded."""
 SHOWN = 500
 _FORM_BYTES = 100_000
 
@@ -81,7 +81,6 @@ def create_blueprint(pool: Pool) -> APIBlueprint:
         language = form.language or message_language(_sample(chunks), None, {})
         if form.dry_run:
             return answer({"name": name, "kind": kind, "language": language, "passages": _listed(chunks)})
-        caller = principal()
         with pool.connection() as connection:
             document_id, changed = store.keep(
                 connection,
@@ -91,7 +90,7 @@ def create_blueprint(pool: Pool) -> APIBlueprint:
                 language=language,
                 sha256=hashlib.sha256(content).hexdigest(),
                 valid_until=form.valid_until,
-                by=caller.user_id or caller.name,
+                by=principal().actor,
             )
             (row,) = store.find(connection, document_id=document_id)
         return answer({"document": document_view(row), "changed": changed}, 201 if changed else 200)
@@ -123,9 +122,8 @@ def create_blueprint(pool: Pool) -> APIBlueprint:
     @requires("knowledge:write")
     def retire_document(path: DocumentPath) -> Response:
         """Quote a document no more. Drafts that quoted it keep their words."""
-        caller = principal()
         with pool.connection() as connection:
-            if not store.retire(connection, path.document_id, by=caller.user_id or caller.name):
+            if not store.retire(connection, path.document_id, by=principal().actor):
                 raise Problem(404, "No such document", "GET /v1/documents lists them.")
         return answer({"document_id": path.document_id, "retired": True})
 
