@@ -293,6 +293,8 @@ SENTENCES: Final = (
     N_("week needs a day on which someone works"),
     N_("not a condition: give field, op and value, or all, any or not"),
     N_("It is in force already."),
+    N_("%(who)s published version %(number)s meanwhile. Look at what it changed, then publish yours again."),
+    N_("status and draft_status change with the work: only scores and fields can be tried"),
     N_("No lead is scored yet that its cuts can follow from. Give least probabilities, or train a model."),
     N_("It does not wait: it was published or called off."),
     N_("last_day must be first_day or later, within 400 days"),

@@ -355,3 +355,66 @@ def test_a_stand_in_takes_the_next_action_and_without_one_the_deadline_waits(
     waits = datetime.fromisoformat(after["paul"]["first_contact_due"])
     assert waits >= datetime.fromisoformat(before["paul"]["first_contact_due"])
     assert [one["owner"] for one in marketing.get("/v1/absences").json["absences"]] == ["lea", "paul"]
+
+
+def test_who_publishes_on_top_of_a_version_is_told_when_another_took_its_place(
+    installation: Installation, marketing: FlaskClient
+) -> None:
+    publish_a_model(installation)
+    mine, theirs = (draft(marketing, **by_probability(cuts))["version"] for cuts in (LOOSE, STRICT))
+    publish(marketing, theirs, on_top_of=1)
+    refused = publish(marketing, mine, 409, on_top_of=1)
+    assert "Léa Martin published version 3 meanwhile" in refused["detail"]
+    later = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
+    publish(marketing, mine, 409, on_top_of=1, at=later)
+    told = marketing.get("/v1/policies").json
+    assert (told["version_in_force"], len(told["publications"])) == (theirs, 2)
+    publish(marketing, mine, on_top_of=theirs)
+
+
+def test_the_distribution_counts_what_a_cut_counts(
+    installation: Installation, marketing: FlaskClient
+) -> None:
+    publish_a_model(installation)
+    take_in(installation, leads("large", "large", "small", "middle"))
+    told = marketing.get("/v1/scores/distribution").json
+    assert told["leads"] == 4
+    for cut in (0.0, 0.05, 0.29, 0.5, 0.57, 0.95):
+        policy = by_probability({"A": cut, "B": 0, "C": 0})
+        then = marketing.post("/v1/simulations", json={"policy": policy}).json["grades"]["A"]
+        above = [one for one in told["hundredths"] if one["hundredth"] >= round(100 * cut)]
+        assert sum(one["leads"] for one in above) == then["then"]
+        assert sum(one["expected_wins"] for one in above) == pytest.approx(
+            then["expected_wins_then"]["value"], abs=0.01
+        )
+
+
+def test_a_condition_is_tried_on_the_leads_of_this_moment(
+    installation: Installation, marketing: FlaskClient
+) -> None:
+    publish_a_model(installation)
+    take_in(installation, leads("large", *["small"] * 5))
+
+    def tried(when: dict[str, Any], status: int = 200) -> Any:
+        answer = marketing.post("/v1/conditions/matches", json={"when": when, "limit": 2})
+        assert answer.status_code == status, answer.text
+        return answer.json
+
+    told = tried({"field": "attribute.size", "op": "is", "value": "Small"})
+    assert (told["open"], told["matches"], len(told["leads"])) == (6, 5, 2)
+    assert {lead["company"] for lead in told["leads"]} < {f"Company {n}" for n in range(1, 6)}
+    assert tried({"field": "probability", "op": "at_least", "value": 0})["matches"] == 6
+    assert "only scores" in str(tried({"field": "draft_status", "op": "is", "value": "waiting"}, 422))
+    tried({"field": "shoe_size", "op": "is", "value": "43"}, 422)
+
+    fields = {one["field"]: one["values"] for one in marketing.get("/v1/conditions").json["fields"]}
+    assert fields["attribute.size"] == ["small"], "what one lead says may be a person's own"
+    assert fields["source"] == ["crm"]
+    assert fields["probability"] == []
+    key = installation.key("thresholds:read")
+    with running_api(create_app, ScoringSettings, installation, key) as client:
+        (lead,) = client.post(
+            "/v1/conditions/matches",
+            json={"when": {"field": "attribute.size", "op": "is", "value": "large"}},
+        ).json["leads"]
+    assert "name" not in lead

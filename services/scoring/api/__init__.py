@@ -4,6 +4,7 @@ from flask_openapi3.blueprint import APIBlueprint
 
 from services.scoring.api import (
     absences,
+    conditions,
     dry_runs,
     duplicates,
     leads,
@@ -27,6 +28,7 @@ def create_blueprint(pool: Pool, log_ends: LogEnds, topic_prefix: str, *, demo: 
     policies.register(api, pool)
     absences.register(api, pool)
     simulations.register(api, pool)
+    conditions.register(api, pool)
     quality.register(api, pool)
     dry_runs.register(api, pool)
     status.register(api, pool, log_ends, topic_prefix)

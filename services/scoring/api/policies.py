@@ -1,5 +1,6 @@
 """Grades, rules, next actions and deadlines of the house: drafts, versions, what is in force."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from services.scoring.policy.document import Policy
 from services.scoring.policy.population import NoLeads
 from shared.http import Problem, answer, cursor_values, named_person, principal, requires
 from shared.paging import page
-from shared.postgres import Pool
+from shared.postgres import Connection, Pool
 from shared.text import Text
 
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -40,11 +41,13 @@ class Draft(BaseModel):
 
 
 class Publication(BaseModel):
-    """`comment`: why, for those who ask later. `at`: when, if not now."""
+    """`comment`: why, for those who ask later. `at`: when, if not now. `on_top_of`: the version that was in
+    force when this was decided; refused when someone has published another since."""
 
     model_config = ConfigDict(extra="forbid")
     comment: Annotated[Text, Field(min_length=1, max_length=500)]
     at: AwareDatetime | None = None
+    on_top_of: Version | None = None
 
 
 def register(api: APIBlueprint, pool: Pool) -> None:
@@ -57,12 +60,14 @@ def register(api: APIBlueprint, pool: Pool) -> None:
             rows = store.versions(connection, before=before, limit=query.limit + 1)
             publications = store.publications(connection)
             current = store.in_force(connection)
+            held = store.version(connection, current) if current is not None else None
         shown, cursor = page(rows, query.limit, lambda row: [row["threshold_version"]])
         return answer(
             {
                 "policies": [_told(row, current) for row in shown],
                 "next_cursor": cursor,
                 "in_force": current,
+                "version_in_force": _version(held) if held else None,
                 "publications": publications,
             }
         )
@@ -101,6 +106,8 @@ def register(api: APIBlueprint, pool: Pool) -> None:
         now = datetime.now(UTC)
         with pool.connection() as connection, connection.transaction():
             known(store.version(connection, path.version))
+            if body.on_top_of is not None:
+                _only_on_top_of(connection, body.on_top_of)
             if body.at is not None and body.at > now:
                 scheduled = store.schedule(connection, path.version, body.at, by=by, comment=body.comment)
                 return answer({"publication_id": scheduled, "published": False, "due_at": body.at}, 202)
@@ -134,11 +141,28 @@ def known(row: dict[str, Any] | None) -> dict[str, Any]:
     return row
 
 
+def _only_on_top_of(connection: Connection, version: int) -> None:
+    """Until the end of the transaction nobody else publishes. Raises Problem when somebody did."""
+    if not publishing.still_in_force(connection, version):
+        latest = store.publications(connection)[0]
+        raise Problem(
+            409,
+            "Published meanwhile",
+            f"{latest['published_by']} published version {latest['version']} meanwhile. "
+            "Look at what it changed, then publish yours again.",
+        )
+
+
+def _version(row: Mapping[str, Any]) -> int:
+    """The version that a person made, whose cuts this one may have settled anew."""
+    return int(row["origin"] or row["threshold_version"])
+
+
 def _told(row: dict[str, Any], current: int | None) -> dict[str, Any]:
     """A row with its whole document; `version` is the one to publish again."""
     kept = ("threshold_version", "cuts", "comment", "created_by", "created_at", "published_at")
     return {
-        "version": row["origin"] or row["threshold_version"],
+        "version": _version(row),
         **{name: row[name] for name in kept},
         "policy": publishing.document_of(row).to_json(),
         "in_force": row["threshold_version"] == current,

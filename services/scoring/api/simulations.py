@@ -29,6 +29,17 @@ class Simulation(BaseModel):
 def register(api: APIBlueprint, pool: Pool) -> None:
     policies = publishing.Policies()
 
+    @api.get("/scores/distribution")
+    @requires("thresholds:read")
+    def distribution() -> Response:
+        """How open leads are spread over probabilities, by hundredth: what a cut counts, before rules move any.
+
+        From `variance` follows the interval of the wins to expect: ±1.96 √Σ.
+        """
+        with pool.connection() as connection:
+            rows = store.distribution(connection)
+        return answer({"step": 0.01, "leads": sum(row["leads"] for row in rows), "hundredths": rows})
+
     @api.post("/simulations")
     @requires("thresholds:read")
     def simulate_policy(body: Simulation) -> Response:

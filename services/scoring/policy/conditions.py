@@ -38,8 +38,13 @@ class Closed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def known_fields() -> tuple[str, ...]:
+    """Those that every house has."""
+    return (*OWN_FACTS, *AT_WORK, *FEATURES, *MORE_FEATURES)
+
+
 def _field(name: str) -> str:
-    known = (*OWN_FACTS, *AT_WORK, *FEATURES, *MORE_FEATURES)
+    known = known_fields()
     if name not in known and not any(name.startswith(p) and len(name) > len(p) for p in PREFIXES):
         choices = ", ".join(sorted(known))
         raise ValueError(

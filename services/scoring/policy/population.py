@@ -1,6 +1,6 @@
 """Open leads as columns: what a policy makes of all of them at once, and the cuts it needs for that. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,12 @@ def features_read(policy: Policy) -> list[str]:
     fields = {leaf.field for rule in policy.rules for leaf in leaves(rule.when)}
     if policy.grades.segment_by and policy.grades.segments:
         fields.add(policy.grades.segment_by)
-    return sorted(fields - LEAD_COLUMNS - FROM_SCORE)
+    return read_of(fields)
+
+
+def read_of(fields: Iterable[str]) -> list[str]:
+    """Those of `fields` that are features of a snapshot."""
+    return sorted(set(fields) - LEAD_COLUMNS - FROM_SCORE)
 
 
 @dataclass(frozen=True, slots=True)

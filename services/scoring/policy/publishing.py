@@ -95,6 +95,13 @@ def settled_cuts(connection: Connection, policy: Policy) -> dict[str, Any]:
     return settle(policy, leads, store.model_cuts(connection))
 
 
+def still_in_force(connection: Connection, version: int) -> bool:
+    """Whether `version` grades, with whatever cuts; nobody else publishes in the caller's transaction."""
+    store.lock_publishing(connection)
+    current, row = store.in_force(connection), store.version(connection, version)
+    return row is not None and current in store.same_policy(connection, row["origin"] or version)
+
+
 def publish(connection: Connection, version: int) -> int:
     """Put a version in force, a draft or an earlier one, in the caller's transaction.
 

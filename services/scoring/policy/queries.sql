@@ -83,6 +83,28 @@ LEFT JOIN score s ON %(with_features)s AND s.lead_id = l.lead_id AND s.score_ver
 LEFT JOIN snapshot n USING (snapshot_id)
 WHERE l.status = 'open' AND l.probability IS NOT NULL
 
+-- name: distribution
+SELECT width_bucket(probability, (SELECT array_agg(n / 100.0::float8 ORDER BY n) FROM generate_series(1, 99) n))
+           AS hundredth,
+       count(*) AS leads, sum(probability) AS expected_wins, sum(probability * (1 - probability)) AS variance
+FROM lead WHERE status = 'open' AND probability IS NOT NULL AND NOT excluded
+GROUP BY 1 ORDER BY 1
+
+-- name: fields_seen
+-- A value that fewer than five of the latest leads share may be a person's own, and is not told.
+WITH latest AS (
+    SELECT n.features || jsonb_build_object('source', l.source, 'owner', l.owner) AS features
+    FROM (SELECT * FROM lead WHERE status = 'open' AND probability IS NOT NULL
+          ORDER BY lead_id DESC LIMIT 2000) l
+    JOIN score s USING (lead_id, score_version) JOIN snapshot n USING (snapshot_id)
+), counted AS (
+    SELECT f.key AS field, f.value #>> '{}' AS value, jsonb_typeof(f.value) = 'string' AS is_text, count(*) AS leads
+    FROM latest, jsonb_each(latest.features) f WHERE f.value <> 'null' GROUP BY 1, 2, 3
+)
+SELECT field, COALESCE((array_agg(value ORDER BY leads DESC, value)
+                        FILTER (WHERE is_text AND leads >= 5 AND length(value) <= 60))[1:50], '{}') AS values
+FROM counted GROUP BY field ORDER BY field
+
 -- name: arrivals
 -- Leads that came in since, with the first score of each and the day on which it came.
 SELECT l.lead_id::text AS lead_id, s.probability, s.grade, l.owner, l.source, l.company,

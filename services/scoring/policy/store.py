@@ -121,6 +121,17 @@ def _columns(
     return dict(zip(names, zip(*rows, strict=True) if rows else ((),) * len(names), strict=True))
 
 
+def distribution(connection: Connection) -> list[Row]:
+    """Open leads that rules leave in the queue by hundredth of probability, from 0 to 99: {hundredth, leads,
+    expected_wins, variance}; hundredths without leads are left out."""
+    return connection.execute(_QUERIES["distribution"]).fetchall()
+
+
+def fields_seen(connection: Connection) -> list[Row]:
+    """Of the latest leads, {field, values}: values that several leads share, the commonest first."""
+    return connection.execute(_QUERIES["fields_seen"]).fetchall()
+
+
 def names_of(connection: Connection, leads: Iterable[str]) -> dict[str, Row]:
     """lead → {name, company, owner}."""
     rows = connection.execute(_QUERIES["names_of"], {"leads": list(leads)}).fetchall()
