@@ -42,9 +42,9 @@ def register(api: APIBlueprint, pool: Pool) -> None:
     @api.post("/conditions/matches")
     @requires("thresholds:read")
     def matches(body: Tested) -> Response:
-        """How many open leads fulfil a condition now, and the most likely of them. `grade` is the present one.
+        """How many open leads fulfil a condition now, and the most likely of them.
 
-        They are named to those who may read leads.
+        `grade` is the present one. They are named to those who may read leads.
         """
         fields = {leaf.field for leaf in leaves(body.when)}
         if not fields.isdisjoint(AT_WORK):

@@ -32,9 +32,9 @@ def register(api: APIBlueprint, pool: Pool) -> None:
     @api.get("/scores/distribution")
     @requires("thresholds:read")
     def distribution() -> Response:
-        """How open leads are spread over probabilities, by hundredth: what a cut counts, before rules move any.
+        """How open leads are spread over probabilities, by hundredth: what a cut counts.
 
-        From `variance` follows the interval of the wins to expect: ±1.96 √Σ.
+        Before rules move any. From `variance` follows the interval of the wins to expect: ±1.96 √Σ.
         """
         with pool.connection() as connection:
             rows = store.distribution(connection)
