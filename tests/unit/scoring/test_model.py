@@ -140,3 +140,40 @@ def test_an_outlier_does_not_carry_the_line_away():
     usual, outlier = ({"activity.page_viewed.count": visits} for visits in (9, 10_000))
     far = score(model, [outlier])[0].log_odds - score(model, [usual])[0].log_odds
     assert np.abs(far) < 0.5
+
+
+def bent(count: int = 1200) -> Model:
+    """A model of leads that are won in the middle of a number only, which no straight line can see."""
+    random = np.random.default_rng(0)
+    visits = random.uniform(0, 10, count)
+    labels = (np.abs(visits - 5) + random.normal(0, 0.5, count) < 2.5).astype(float).tolist()
+    training = training_set([{"attribute.visits": value} for value in visits.tolist()], labels)
+    return Model("logistic", training.columns, logistic(1.0)(training, 0), Calibration(), {"rows": count})
+
+
+def test_a_line_bends_where_leads_are_many():
+    few, middle, many = score(bent(), [{"attribute.visits": value} for value in (0, 5, 10)])
+    assert middle.probability > 0.9
+    assert max(few.probability, many.probability) < 0.1
+
+
+def test_a_line_of_few_leads_stays_straight():
+    few, middle, many = score(bent(900), [{"attribute.visits": value} for value in (0, 5, 10)])
+    assert min(few.log_odds, many.log_odds) <= middle.log_odds <= max(few.log_odds, many.log_odds)
+
+
+def test_a_bent_line_adds_up_and_is_loaded_as_it_was():
+    model = bent()
+    data = to_bytes(model)
+    leads = [{"attribute.visits": value} for value in (-3, 0, 2.4, 7, 99)] + [{}]
+    direct = model.predictor.log_odds(encode(model.columns, leads))
+    assert [one.log_odds for one in score(model, leads)] == pytest.approx(direct.tolist(), abs=1e-9)
+    assert score(from_bytes(data, digest(data)), leads) == score(model, leads)
+
+
+def test_a_line_kept_before_lines_could_bend_is_read():
+    model = fitted("logistic")
+    older = orjson.loads(to_bytes(model))
+    del older["predictor"]["knots"]
+    data = orjson.dumps(older)
+    assert score(from_bytes(data, digest(data)), SNAPSHOTS) == score(model, SNAPSHOTS)
