@@ -34,6 +34,14 @@ class DraftMark(Answer):
         return self.status in UNDECIDED
 
 
+class ExpectedValue(Answer):
+    """What the place in the queue follows from; `text` is the formula with its numbers."""
+
+    value: float
+    assumed: bool = False
+    text: str = ""
+
+
 class LeadRow(Answer):
     lead_id: str
     name: str | None = None
@@ -51,6 +59,7 @@ class LeadRow(Answer):
     last_activity_at: datetime | None = None
     owner: str | None = None
     source: str | None = None
+    expected_value: ExpectedValue | None = None
 
 
 class Score(Answer):

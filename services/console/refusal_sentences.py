@@ -295,6 +295,7 @@ SENTENCES: Final = (
     N_("It is in force already."),
     N_("%(who)s published version %(number)s meanwhile. Look at what it changed, then publish yours again."),
     N_("status and draft_status change with the work: only scores and fields can be tried"),
+    N_("No open lead has an amount. Order by probability, or send the amounts of leads with their events."),
     N_("No lead is scored yet that its cuts can follow from. Give least probabilities, or train a model."),
     N_("It does not wait: it was published or called off."),
     N_("last_day must be first_day or later, within 400 days"),

@@ -171,6 +171,7 @@ def _decided(work: Work, snapshot: Snapshot, probability: float, policy: InForce
         "excluded": decision.excluded,
         "place": decision.place,
         "rules": decision.rules,
+        "worth": decision.worth and decision.worth.to_json(),
     }
 
 

@@ -32,6 +32,17 @@ def action_in_words(action: str, language: str) -> str:
     return str(phrases(language)["actions"].get(action, action))
 
 
+def expected_value_in_words(worth: Mapping[str, Any], language: str) -> str:
+    """The formula with its numbers; what is assumed is said."""
+    said = phrases(language)["expected_value"]
+    assumed = ""
+    if worth["assumed"]:
+        assumed = said["of_segment" if worth["segment"] else "of_all"].format(segment=worth["segment"])
+    shown = {name: number_in_words(worth[name], language) for name in ("amount", "urgency", "value")}
+    chance = number_in_words(100 * worth["probability"], language)
+    return str(said["formula"].format(chance=chance, assumed=assumed, **shown))
+
+
 def evidence_in_words(code: str, params: Mapping[str, Any], language: str) -> str:
     """What speaks for two leads being one."""
     return _filled(phrases(language)["duplicates"][code], dict(params), language)

@@ -149,6 +149,47 @@ def test_a_rule_that_excludes_takes_leads_out_of_the_queue_and_says_why(
     assert len(marketing.get("/v1/queue").json["leads"]) == 2, "it is looked at with each event"
 
 
+def test_the_queue_may_be_ordered_by_expected_value_and_says_what_it_assumes(
+    installation: Installation, marketing: FlaskClient, catch_up: Callable[[], None]
+) -> None:
+    publish_a_model(installation)
+    came = leads("large", "small", "small", "small")
+    assert (
+        "No open lead has an amount"
+        in publish(marketing, draft(marketing, priority={"by": "expected_value"})["version"], 409)["detail"]
+    )
+    for lead, amount in zip(came[1:], (90_000, 10, 10), strict=True):
+        lead["data"]["amount"] = amount
+    take_in(installation, came)
+    catch_up()
+    before = [one["company"] for one in marketing.get("/v1/queue").json["leads"]]
+    assert before[0] == "Company 0"
+
+    tried = marketing.post("/v1/simulations", json={"policy": {"priority": {"by": "expected_value"}}}).json
+    assert [one["company"] for one in tried["queue"]["leads"]][:2] == ["Company 1", "Company 0"]
+    version = draft(marketing, priority={"by": "expected_value"})["version"]
+    assert publish(marketing, version)["cuts"]["amounts"] == {"all": 10.0, "segments": {}}
+    catch_up()
+    shown = marketing.get("/v1/queue").json["leads"]
+    assert [one["company"] for one in shown][:2] == ["Company 1", "Company 0"]
+    assumed = shown[1]["expected_value"]
+    assert (assumed["amount"], assumed["assumed"], assumed["segment"]) == (10.0, True, None)
+    assert "la médiane des prospects ouverts" in assumed["text"]
+    page = marketing.get(f"/v1/leads/{shown[0]['lead_id']}", headers={"Accept-Language": "en"}).json
+    assert "× 90,000 × urgency 0.1 = " in page["expected_value"]["text"]
+    first = marketing.get("/v1/queue?limit=1").json
+    rest = marketing.get(f"/v1/queue?cursor={first['next_cursor']}").json["leads"]
+    assert [one["company"] for one in first["leads"] + rest] == [one["company"] for one in shown]
+
+    publish_a_model(installation, seed=2)
+    catch_up()
+    assert marketing.get("/v1/queue").json["leads"][0]["expected_value"], "another model, the same amounts"
+    publish(marketing, 1)
+    catch_up()
+    again = marketing.get("/v1/queue").json["leads"]
+    assert [one["expected_value"] for one in again] == [None] * 4
+
+
 def test_next_actions_may_look_at_a_leads_fields_and_first_contact_has_a_deadline(
     installation: Installation, marketing: FlaskClient, catch_up: Callable[[], None]
 ) -> None:

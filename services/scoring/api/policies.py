@@ -116,7 +116,7 @@ def register(api: APIBlueprint, pool: Pool) -> None:
             except publishing.AlreadyInForce as error:
                 raise Problem(409, "Not possible now", "It is in force already.") from error
             except NoLeads as error:
-                raise Problem(409, "Not possible now", NO_LEADS) from error
+                raise Problem(409, "Not possible now", error.detail) from error
             store.note_publication(connection, version, by=by, comment=body.comment)
             row = known(store.version(connection, version))
         return answer({"threshold_version": version, "cuts": row["cuts"], "published": True})
@@ -130,9 +130,6 @@ def register(api: APIBlueprint, pool: Pool) -> None:
             if not store.call_off(connection, path.publication_id):
                 raise Problem(409, "Not possible now", "It does not wait: it was published or called off.")
         return answer({"publication_id": path.publication_id, "called_off": True})
-
-
-NO_LEADS = "No lead is scored yet that its cuts can follow from. Give least probabilities, or train a model."
 
 
 def known(row: dict[str, Any] | None) -> dict[str, Any]:

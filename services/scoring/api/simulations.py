@@ -7,7 +7,6 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.scoring.api.policies import NO_LEADS
 from services.scoring.policy import publishing, store
 from services.scoring.policy.absences import Absences
 from services.scoring.policy.document import Policy
@@ -50,7 +49,7 @@ def register(api: APIBlueprint, pool: Pool) -> None:
         with pool.connection() as connection:
             told = _simulated(connection, policies, body)
             if "leads:read" in principal().scopes:
-                moved = told["moves"]["leads"]
+                moved = told["moves"]["leads"] + told["queue"]["leads"]
                 names = store.names_of(connection, [lead["lead_id"] for lead in moved])
                 for lead in moved:
                     lead.update(names.get(lead["lead_id"], {}))
@@ -63,7 +62,7 @@ def _simulated(connection: Connection, policies: publishing.Policies, body: Simu
     try:
         cuts = settle(body.policy, leads, store.model_cuts(connection))
     except NoLeads as error:
-        raise Problem(409, "Not possible now", NO_LEADS) from error
+        raise Problem(409, "Not possible now", error.detail) from error
     features = features_read(body.policy)
     zone = body.policy.deadlines.working_hours.time_zone
     came = store.arrivals(connection, features, since=now - timedelta(days=body.days), time_zone=zone)

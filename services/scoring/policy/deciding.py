@@ -8,6 +8,7 @@ from typing import Any
 from services.scoring.features import Features
 from services.scoring.policy.conditions import Facts, compiled, leaves, spoken
 from services.scoring.policy.document import NextAction, Policy, Rule
+from services.scoring.policy.expected_value import Amounts, ExpectedValue, expected_value
 from services.scoring.policy.grading import GRADES, SETTLED, Cuts, Grade, Held, hold
 from services.scoring.policy.working_time import Calendar
 
@@ -16,15 +17,18 @@ Told = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AllCuts:
-    """`whole`: of leads without cuts of their own; `segments`: by `spoken` value."""
+    """`whole`: of leads without cuts of their own; `segments`: by `spoken` value. `amounts`: those assumed,
+    of a policy that orders by expected value."""
 
     whole: Cuts
     segments: Mapping[str, Cuts]
+    amounts: Amounts | None = None
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "AllCuts":
         segments = {spoken(name): cuts for name, cuts in stored.get("segments", {}).items()}
-        return cls({grade: stored[grade] for grade in GRADES[:-1]}, segments)
+        amounts = Amounts.from_json(stored.get("amounts"))
+        return cls({grade: stored[grade] for grade in GRADES[:-1]}, segments, amounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Decision:
     """What a policy makes of a score. `held` is the grade by probability alone, `grade` the one after rules.
 
     `place` stands for the probability in the queue's order; None: the probability itself. `rules` are those
-    that were applied, with their reasons.
+    that were applied, with their reasons. `worth`: what `place` is, of a policy that orders by it.
     """
 
     held: Held
@@ -40,6 +44,7 @@ class Decision:
     excluded: bool = False
     place: float | None = None
     rules: Sequence[Told] = ()
+    worth: ExpectedValue | None = None
 
 
 _PLAIN: Mapping[str, Decision] = {grade: Decision(held, grade) for grade, held in SETTLED.items()}
@@ -55,6 +60,7 @@ class Decider:
         self._points, self.patience = hysteresis.points, timedelta(hours=hysteresis.hours)
         self._segment_by = policy.grades.segment_by if cuts.segments else None
         self._rules = [(compiled(rule.when), rule) for rule in policy.rules]
+        self.amounts = cuts.amounts if policy.priority.by == "expected_value" else None
         self._actions = [(compiled(one.when) if one.when else None, one) for one in policy.next_actions]
         conditions = [one.when for one in policy.next_actions if one.when]
         self.action_fields = frozenset(leaf.field for when in conditions for leaf in leaves(when))
@@ -62,8 +68,8 @@ class Decider:
     def decide(
         self, probability: float, facts: Callable[[], Facts], before: Held | None, as_of: datetime
     ) -> Decision:
-        """`facts` is called only when this policy has segments or rules."""
-        if self._segment_by is None and not self._rules:
+        """`facts` is called only when this policy has segments or rules, or orders by expected value."""
+        if self._segment_by is None and not self._rules and self.amounts is None:
             held = self._hold(probability, self.cuts.whole, before, as_of)
             return _PLAIN[held.grade] if held.leans_to is None else Decision(held, held.grade)
         known = facts()
@@ -93,7 +99,11 @@ class Decider:
             if excluded:
                 break
         place = None if grade == held.grade else place_in(grade, cuts, probability)
-        return Decision(held, grade, excluded, place, applied)
+        if self.amounts is None:
+            return Decision(held, grade, excluded, place, applied)
+        chance = probability if place is None else place
+        worth = expected_value(self.policy.priority, self.amounts, chance, facts)
+        return Decision(held, grade, excluded, worth.value, applied, worth)
 
     def next_action(self, facts: Facts) -> NextAction:
         """The first that fits; the house's rules may leave a lead without any: then nothing is to be done."""
@@ -127,9 +137,13 @@ def ruled_grade(rule: Rule, grade: str) -> str:
 
 def place_in(grade: str, cuts: Cuts, probability: float) -> float:
     """The probability within the band of `grade` that is nearest to a lead's own: where it stands there."""
-    least = cuts.get(grade, 0.0)
-    most = next((cuts[better] for better in reversed(GRADES) if better < grade), 1.0)
+    least, most = band(grade, cuts)
     return min(max(probability, least), most)
+
+
+def band(grade: str, cuts: Cuts) -> tuple[float, float]:
+    """The least and the most probability of `grade`."""
+    return cuts.get(grade, 0.0), next((cuts[better] for better in reversed(GRADES) if better < grade), 1.0)
 
 
 def facts_of(features: Features, own: Mapping[str, Any]) -> Facts:

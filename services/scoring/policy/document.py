@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from services.scoring.policy.conditions import AT_WORK, MOST_DEEP, Closed, Condition, FieldName, depth, leaves
+from services.scoring.policy.expected_value import Priority
 from services.scoring.policy.grading import Grade
 from services.scoring.policy.working_time import Calendar, public_holidays
 from shared.text import Text
@@ -104,8 +105,7 @@ class Grades(Closed):
             raise ValueError(f"grades by {self.by} need all: how many leads are A, B and C")
         if self.segments and self.segment_by is None:
             raise ValueError("segments need segment_by: the field whose values they are")
-        if self.segment_by in ("grade", "probability", *AT_WORK):
-            raise ValueError("segment_by must be something that does not follow from the score or the work")
+        _not_from_the_score(self.segment_by)
         return self
 
     def split(self, given: Mapping[str, float]) -> Split:
@@ -116,6 +116,16 @@ class Grades(Closed):
             first = error.errors()[0]
             where = "".join(f"{part}: " for part in first["loc"])
             raise ValueError(f"{where}{first['msg'].removeprefix('Value error, ')}") from error
+
+
+def _not_from_the_score(segment_by: str | None) -> None:
+    if segment_by in ("grade", "probability", *AT_WORK):
+        raise ValueError("segment_by must be something that does not follow from the score or the work")
+
+
+def _by_what_is_known(priority: Priority) -> Priority:
+    _not_from_the_score(priority.segment_by)
+    return priority
 
 
 def _not_too_deep(condition: Any) -> Any:
@@ -272,6 +282,7 @@ class Workload(Closed):
 
 class Policy(Closed):
     grades: Grades = Grades()
+    priority: Annotated[Priority, AfterValidator(_by_what_is_known)] = Priority()
     rules: list[Rule] = Field(default_factory=list, max_length=MOST_RULES)
     next_actions: list[NextAction] = Field(
         default_factory=lambda: [NextAction.model_validate(one) for one in DEFAULT_ACTIONS],

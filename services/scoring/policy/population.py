@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from services.scoring.policy.conditions import Flags, flags, leaves, spoken
-from services.scoring.policy.deciding import AllCuts, ruled_grade
+from services.scoring.policy.deciding import AllCuts, band, ruled_grade
 from services.scoring.policy.document import ByCapacity, ByPercentile, Policy
+from services.scoring.policy.expected_value import READ, ExpectedValue, expected_value, settle_amounts
 from services.scoring.policy.grading import GRADES, Cuts, cuts_for
 
 Column = npt.NDArray[Any]
@@ -44,10 +45,12 @@ def _column(values: Sequence[Any]) -> Column:
 
 
 def features_read(policy: Policy) -> list[str]:
-    """The features of a snapshot that the grades and rules of `policy` look at."""
+    """The features of a snapshot that the grades, rules and priority of `policy` look at."""
     fields = {leaf.field for rule in policy.rules for leaf in leaves(rule.when)}
     if policy.grades.segment_by and policy.grades.segments:
         fields.add(policy.grades.segment_by)
+    if policy.priority.by == "expected_value":
+        fields |= {*READ, *filter(None, [policy.priority.segment_by])}
     return read_of(fields)
 
 
@@ -58,17 +61,20 @@ def read_of(fields: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Of each lead: its grade by the probability alone, the one after rules, whether it leaves the queue."""
+    """Of each lead: its grade by the probability alone, the one after rules, whether it leaves the queue, and
+    the probability that rules leave it."""
 
     held: Column
     grades: Column
     excluded: Flags
+    chances: npt.NDArray[np.float64]
 
 
 def decide_all(policy: Policy, cuts: AllCuts, leads: Population) -> Decided:
     """As `Decider.decide` of each lead that had no grade before."""
     held = np.full(leads.count, GRADES[-1], dtype=object)
-    for mask, segment in _segments(policy, cuts, leads):
+    segments = _segments(policy, cuts, leads)
+    for mask, segment in segments:
         for grade in reversed(GRADES[:-1]):
             held[mask & (leads.columns["probability"] >= segment[grade])] = grade
     grades, excluded = held.copy(), np.zeros(leads.count, dtype=np.bool_)
@@ -79,7 +85,27 @@ def decide_all(policy: Policy, cuts: AllCuts, leads: Population) -> Decided:
         else:
             for grade in GRADES:
                 grades[fulfilled & (grades == grade)] = ruled_grade(rule, grade)
-    return Decided(held, grades, excluded)
+    chances = leads.columns["probability"].copy()
+    for mask, segment in segments:
+        for grade in GRADES:
+            ruled = mask & (grades == grade) & (held != grade)
+            chances[ruled] = np.clip(chances[ruled], *band(grade, segment))
+    return Decided(held, grades, excluded, chances)
+
+
+def expected_values(
+    policy: Policy, cuts: AllCuts, leads: Population, decided: Decided
+) -> list[ExpectedValue]:
+    """Of each lead; none by a policy that orders by probability."""
+    if cuts.amounts is None:
+        return []
+    read = (*READ, "message_waiting", policy.priority.segment_by)
+    names = [name for name in read if name is not None and name in leads.columns]
+    rows = zip(*(leads.columns[name].tolist() for name in names), strict=True)
+    return [
+        expected_value(policy.priority, cuts.amounts, chance, dict(zip(names, row, strict=True)))
+        for chance, row in zip(decided.chances.tolist(), rows, strict=True)
+    ]
 
 
 def _segments(policy: Policy, cuts: AllCuts, leads: Population) -> list[tuple[Flags, Cuts]]:
@@ -103,13 +129,45 @@ def _split(policy: Policy, leads: Population, names: Mapping[str, Any]) -> dict[
 class NoLeads(ValueError):
     """There is nothing to settle cuts from."""
 
+    detail = (
+        "No lead is scored yet that its cuts can follow from. Give least probabilities, or train a model."
+    )
+
+
+class NoAmounts(NoLeads):
+    """There is nothing to settle assumed amounts from."""
+
+    detail = (
+        "No open lead has an amount. Order by probability, or send the amounts of leads with their events."
+    )
+
+
+def follows_leads(policy: Policy) -> bool:
+    """Whether what it grades or orders by is settled from the open leads."""
+    return policy.grades.by != "probability" or policy.priority.by == "expected_value"
+
 
 def settle(policy: Policy, leads: Population, proposed: Cuts | None) -> dict[str, Any]:
-    """The cuts to grade by, as stored: {A, B, C, segments}. Leads that rules exclude are not counted.
+    """What a policy decides by, as stored: {A, B, C, segments, amounts}. Leads that rules exclude are not
+    counted. `leads` are read only where it `follows_leads`.
 
-    `proposed` are the model's, for a policy that gives none. Raises NoLeads when grades are shares of leads
-    and there are none.
+    `proposed` are the model's cuts, for a policy that gives none. Raises NoLeads when grades are shares of
+    leads and there are none, NoAmounts when it orders by amounts and none is known.
     """
+    settled = _settled_cuts(policy, leads, proposed)
+    if policy.priority.by == "expected_value":
+        by = policy.priority.segment_by
+        unknown = _column([None] * leads.count)
+        amounts = settle_amounts(
+            leads.columns.get("amount", unknown), leads.columns.get(by, unknown) if by else None
+        )
+        if amounts is None:
+            raise NoAmounts
+        settled["amounts"] = amounts.to_json()
+    return settled
+
+
+def _settled_cuts(policy: Policy, leads: Population, proposed: Cuts | None) -> dict[str, Any]:
     grades = policy.grades
     if grades.by == "probability":
         whole = grades.all or proposed

@@ -12,14 +12,24 @@ from pydantic import ValidationError
 from services.scoring.policy import store
 from services.scoring.policy.deciding import AllCuts, Decider
 from services.scoring.policy.document import Grades, Policy
-from services.scoring.policy.population import NoLeads, Population, features_read, moved, settle
+from services.scoring.policy.expected_value import furthest
+from services.scoring.policy.population import (
+    NoLeads,
+    Population,
+    features_read,
+    follows_leads,
+    moved,
+    settle,
+)
 from shared.postgres import Connection
 
 log = structlog.get_logger()
 
 REFRESH_AFTER = timedelta(hours=24)
 LEAST_MOVE = 0.005
-"""Cuts that moved by less stay: each change looks at every open lead again."""
+LEAST_CHANGE = 0.05
+"""Cuts that moved by less, and assumed amounts that changed by a smaller share, stay: each change looks at
+every open lead again."""
 WORKER = "worker"
 
 
@@ -88,9 +98,7 @@ def population(connection: Connection, policy: Policy) -> Population:
 def settled_cuts(connection: Connection, policy: Policy) -> dict[str, Any]:
     """Those by which `policy` would grade now. Raises NoLeads."""
     leads = (
-        Population.of({"probability": []}, ())
-        if policy.grades.by == "probability"
-        else population(connection, policy)
+        population(connection, policy) if follows_leads(policy) else Population.of({"probability": []}, ())
     )
     return settle(policy, leads, store.model_cuts(connection))
 
@@ -116,9 +124,17 @@ def publish(connection: Connection, version: int) -> int:
     cuts = settled_cuts(connection, document_of(row))
     if current is not None and current in store.same_policy(connection, row["origin"] or version):
         held = store.version(connection, current)
-        if held is not None and moved(held["cuts"], cuts) < LEAST_MOVE:
+        if held is not None and _as_before(held["cuts"], cuts):
             raise AlreadyInForce
     return store.put_in_force(connection, row, cuts)
+
+
+def _as_before(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether what was settled is still near enough."""
+    return (
+        moved(before, after) < LEAST_MOVE
+        and furthest(before.get("amounts"), after.get("amounts")) < LEAST_CHANGE
+    )
 
 
 def publish_due(connection: Connection, now: datetime) -> bool:
@@ -146,7 +162,7 @@ def refresh_cuts(connection: Connection, now: datetime) -> bool:
     if row is None or row["policy"] is None:
         return False
     policy = document_of(row)
-    if policy.grades.by == "probability" or row["settled_at"] > now - REFRESH_AFTER:
+    if not follows_leads(policy) or row["settled_at"] > now - REFRESH_AFTER:
         return False
     store.lock_publishing(connection)
     if store.in_force(connection) != current:
@@ -155,7 +171,7 @@ def refresh_cuts(connection: Connection, now: datetime) -> bool:
         cuts = settled_cuts(connection, policy)
     except NoLeads:
         cuts = row["cuts"]
-    if moved(row["cuts"], cuts) < LEAST_MOVE:
+    if _as_before(row["cuts"], cuts):
         store.confirm_cuts(connection, row["threshold_version"])
         return False
     version = store.put_in_force(connection, row, cuts)

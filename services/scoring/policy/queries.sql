@@ -75,6 +75,7 @@ UPDATE threshold SET settled_at = clock_timestamp() WHERE threshold_version = %(
 SELECT l.lead_id::text AS lead_id, l.probability, l.grade, l.held_grade, l.excluded, l.owner, l.source, l.company,
        NULLIF(lower(split_part(l.email, '@', 2)), '') AS email_domain, l.message_waiting,
        extract(epoch FROM l.grade_since)::float8 AS grade_since, l.contacted_at IS NOT NULL AS contacted,
+       l.queue_rank,
        CASE WHEN %(with_features)s THEN (
            SELECT jsonb_agg(n.features -> name ORDER BY at)
            FROM unnest(%(features)s::text[]) WITH ORDINALITY AS f (name, at)) END AS features

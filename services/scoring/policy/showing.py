@@ -13,7 +13,7 @@ from services.scoring.policy.deciding import AllCuts, Decider, facts_of
 from services.scoring.policy.document import NextAction, Policy
 from services.scoring.policy.population import FROM_SCORE, LEAD_COLUMNS
 from services.scoring.policy.working_time import Calendar
-from services.scoring.wording import action_in_words
+from services.scoring.wording import action_in_words, expected_value_in_words
 
 UNPUBLISHED = Decider(Policy(), AllCuts({"A": 1.0, "B": 1.0, "C": 1.0}, {}))
 """What holds before anything was published. No lead is graded then."""
@@ -59,6 +59,8 @@ def work_of_lead(row: Mapping[str, Any], view: InView, language: str) -> dict[st
         "contacted_at": row["contacted_at"],
         "excluded": row["excluded"],
         "rules": row["rules"],
+        "expected_value": (worth := row["worth"])
+        and {**worth, "text": expected_value_in_words(worth, language)},
     }
 
 

@@ -14,11 +14,13 @@ from services.scoring.policy.conditions import Flags
 from services.scoring.policy.deciding import AllCuts, Decider
 from services.scoring.policy.document import Policy
 from services.scoring.policy.grading import GRADES, Grade
-from services.scoring.policy.population import Column, Decided, Population, decide_all
+from services.scoring.policy.population import Column, Decided, Population, decide_all, expected_values
 
 Told = dict[str, Any]
 MOST_SHOWN = 50
 MOST_OWNERS = 100
+FIRST, FIRST_SHOWN = 50, 20
+"""How many leads at the head of the queue are compared, and named."""
 Z95 = 1.959963984540054
 EXCLUDED = "excluded"
 LABELS = (*GRADES, EXCLUDED)
@@ -47,8 +49,13 @@ def simulate(
 ) -> Told:
     """`leads` are open now, `arrivals` came in lately (with their `day`). Without names: `moves` has ids."""
     then = decide_all(draft.policy, draft.decider.cuts, leads)
-    was = Decided(leads.columns["held_grade"], leads.columns["grade"], leads.columns[EXCLUDED].astype(bool))
     probabilities = leads.columns["probability"]
+    was = Decided(
+        leads.columns["held_grade"],
+        leads.columns["grade"],
+        leads.columns[EXCLUDED].astype(bool),
+        probabilities,
+    )
     reps = draft.policy.workload.reps or max(1, len(set(leads.columns["owner"].tolist()) - {None}))
     return {
         "cuts": draft.cuts,
@@ -63,6 +70,7 @@ def simulate(
         },
         EXCLUDED: {"now": int(was.excluded.sum()), "then": int(then.excluded.sum())},
         "moves": _moves(draft, leads, was, then, now),
+        "queue": _queue(draft, leads, was, then),
         "work": _work(draft.policy, was, then, reps),
         "deadlines_missed": {
             "now": _missed(current, leads, was, now, absences),
@@ -125,6 +133,45 @@ def _moves(draft: Draft, leads: Population, was: Decided, then: Decided, now: da
             for at in likely
         ],
     }
+
+
+def _queue(draft: Draft, leads: Population, was: Decided, then: Decided) -> Told:
+    """Who would stand first, and what comes of working the first ones: the queue now beside the draft's."""
+    now_order = _ordered(leads.columns["queue_rank"].astype(np.float64), was.excluded)
+    by_value = draft.policy.priority.by == "expected_value"
+    worths = expected_values(draft.policy, draft.decider.cuts, leads, then)
+    places = np.array([worth.value for worth in worths]) if by_value else then.chances
+    then_order = _ordered(-places, then.excluded)
+    position = {lead: at for at, lead in enumerate(now_order.tolist(), 1)}
+    now_first, then_first = now_order[:FIRST].tolist(), then_order[:FIRST].tolist()
+    probabilities = leads.columns["probability"].tolist()
+
+    def expected(first: list[int]) -> Told:
+        amount = sum(probabilities[at] * worths[at].amount for at in first) if by_value else None
+        return {"wins": round(sum(probabilities[at] for at in first), 2), "amount": amount}
+
+    return {
+        "by": draft.policy.priority.by,
+        "assumed_amounts": sum(worths[at].assumed for at in then_order.tolist()) if by_value else None,
+        "first": FIRST,
+        "new_among_first": len(set(then_first) - set(now_first)),
+        "expected_of_first": {"now": expected(now_first), "then": expected(then_first)},
+        "leads": [
+            {
+                "lead_id": leads.columns["lead_id"][lead],
+                "position": at,
+                "position_now": position.get(lead),
+                "expected_value": worths[lead].to_json() if by_value else None,
+            }
+            for at, lead in enumerate(then_first[:FIRST_SHOWN], 1)
+        ],
+    }
+
+
+def _ordered(ranks: npt.NDArray[np.float64], excluded: Flags) -> npt.NDArray[np.intp]:
+    """The leads of the queue, the first first."""
+    order = np.argsort(ranks, kind="stable")
+    return order[~excluded[order]]
 
 
 def _rules(decider: Decider, leads: Population, at: int, now: datetime) -> Sequence[Told]:
@@ -207,7 +254,12 @@ def _days(draft: Draft, arrivals: Population, reps: int) -> list[Told]:
     """Leads by the day on which they came in, graded by their first score; hours they ask for."""
     before, after = (
         _codes(
-            Decided(arrivals.columns["grade"], arrivals.columns["grade"], np.zeros(arrivals.count, np.bool_))
+            Decided(
+                arrivals.columns["grade"],
+                arrivals.columns["grade"],
+                np.zeros(arrivals.count, np.bool_),
+                arrivals.columns["probability"],
+            )
         ),
         _codes(decide_all(draft.policy, draft.decider.cuts, arrivals)),
     )

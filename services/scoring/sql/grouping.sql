@@ -91,7 +91,8 @@ UPDATE lead SET threshold_version = NULL WHERE lead_id = ANY(%(leads)s)
 -- name: clear_merged
 -- What the row of a merged lead still showed.
 UPDATE lead SET probability = NULL, previous = NULL, log_odds = NULL, base_log_odds = NULL, grade = NULL, reasons = '[]',
-    rules = '[]', held_grade = NULL, leans_to = NULL, leans_since = NULL, grade_since = NULL, place = NULL
+    rules = '[]', held_grade = NULL, leans_to = NULL, leans_since = NULL, grade_since = NULL, place = NULL,
+    worth = NULL
 WHERE lead_id = ANY(%(leads)s)
 
 -- name: record_split

@@ -33,7 +33,7 @@ WITH current AS (
     WHERE m.model_version = %(model_version)s AND m.cuts IS NOT NULL
       AND (c.threshold_version IS NULL OR c.policy IS NULL AND c.created_by = 'training'
            OR c.policy #> '{grades,all}' = 'null')
-      AND m.cuts IS DISTINCT FROM c.cuts - 'segments'
+      AND m.cuts IS DISTINCT FROM c.cuts - ARRAY['segments', 'amounts']
     RETURNING threshold_version
 )
 INSERT INTO policy_publication (threshold_version, published_at, published_by)

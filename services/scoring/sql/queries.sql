@@ -112,12 +112,12 @@ UPDATE lead SET
     threshold_version = r.threshold_version, previous = lead.probability, probability = r.probability,
     log_odds = r.log_odds, base_log_odds = r.base_log_odds, grade = r.grade, reasons = r.reasons,
     grade_since = r.grade_since, held_grade = r.held_grade, leans_to = r.leans_to, leans_since = r.leans_since,
-    excluded = r.excluded, place = r.place, rules = r.rules
+    excluded = r.excluded, place = r.place, rules = r.rules, worth = r.worth
 FROM jsonb_to_recordset(%(rows)s) AS r (
     lead_id uuid, score_version bigint, as_of timestamptz, model_version text, threshold_version int,
     probability double precision, log_odds double precision, base_log_odds double precision, grade text,
     reasons jsonb, grade_since timestamptz, held_grade text, leans_to text, leans_since timestamptz,
-    excluded boolean, place double precision, rules jsonb)
+    excluded boolean, place double precision, rules jsonb, worth jsonb)
 WHERE lead.lead_id = r.lead_id
 
 -- name: bump_versions
@@ -128,6 +128,7 @@ UPDATE lead SET score_version = score_version + 1 WHERE lead_id = ANY(%(leads)s)
 UPDATE lead SET
     probability = NULL, previous = NULL, log_odds = NULL, base_log_odds = NULL, grade = NULL, reasons = '[]',
     rules = '[]', held_grade = NULL, leans_to = NULL, leans_since = NULL, grade_since = NULL, place = NULL,
+    worth = NULL,
     draft_id = NULL, draft_status = NULL, draft_since = NULL
 WHERE lead_id = ANY(%(leads)s)
 
@@ -143,7 +144,7 @@ WHERE lead.lead_id = r.lead_id
 -- name: queue
 SELECT lead_id, name, company, email, status, source, owner, probability, previous, grade, reasons,
        message_waiting, draft_id, draft_status, last_activity_at, queue_rank, rules, excluded, grade_since,
-       contacted_at
+       contacted_at, worth
 FROM lead
 WHERE status = 'open' AND excluded = %(excluded)s
   AND (%(grade)s::text IS NULL OR grade = %(grade)s)
@@ -160,7 +161,7 @@ GROUP BY 1
 -- name: lead
 SELECT lead_id, state, name, company, email, phone, status, source, owner, created_at, last_activity_at,
        message_waiting, draft_id, draft_status, score_version, as_of, model_version, probability, previous,
-       log_odds, base_log_odds, grade, reasons, account, merged_into, rules, excluded, grade_since, contacted_at
+       log_odds, base_log_odds, grade, reasons, account, merged_into, rules, excluded, grade_since, contacted_at, worth
 FROM lead WHERE lead_id = %(lead_id)s
 
 -- name: lead_of_identity

@@ -25,6 +25,23 @@ from tests.unit.console.invented_quality import make_quality, make_verdict
 SECRET = "console-tests-console-tests-console"
 
 
+def _worth(index: int, language: str) -> dict[str, Any]:
+    assumed = index % 2 == 1
+    texts = {
+        "fr": "31 % de chances × 12 000{} × 0,8 d'urgence = 2 976",
+        "en": "31 % chance × 12,000{} × urgency 0.8 = 2,976",
+    }
+    of = {
+        "fr": " (montant supposé : la médiane de « salon »)",
+        "en": " (assumed amount: the median of “salon”)",
+    }
+    return {
+        "value": 2976.0,
+        "assumed": assumed,
+        "text": texts[language].format(of[language] if assumed else ""),
+    }
+
+
 class FakeServices:
     """Both services at one address. Tests change the attributes; `calls` holds what was asked."""
 
@@ -86,6 +103,8 @@ class FakeServices:
         ]
         self.people = list(PEOPLE)
         self.scored = True
+        self.by_value = False
+        """Whether the queue is ordered by expected value."""
         self.sources: dict[str, dict[str, Any]] = {}
         self.down: set[str] = set()
         self.routes: dict[tuple[str, str], tuple[int, Any]] = {}
@@ -135,6 +154,7 @@ class FakeServices:
             "last_activity_at": iso(timedelta(hours=20 * index, minutes=12)),
             "owner": None,
             "source": "crm:example",
+            "expected_value": _worth(index, language) if self.by_value and scored else None,
             "all_reasons": reasons if scored else [],
         }
 

@@ -62,6 +62,17 @@ def test_the_queue_can_be_asked_for_one_grade(rep: FlaskClient) -> None:
     assert "Claire Martin" not in page
 
 
+def test_by_expected_value_the_queue_and_the_lead_say_what_was_counted_and_what_assumed(
+    rep: FlaskClient, services: FakeServices
+) -> None:
+    assert "expected" not in rep.get("/", headers=FRAGMENT).text
+    services.by_value = True
+    queue = rep.get("/", headers=FRAGMENT).text
+    assert "2,976 expected" in queue
+    assert "(assumed amount)" in queue
+    assert "× 12,000 (assumed amount: the median of “salon”) ×" in rep.get(f"/leads/{lead_id(1)}").text
+
+
 def test_unscored_is_said_not_shown_as_zero(rep: FlaskClient, services: FakeServices) -> None:
     services.scored, services.model = False, {"version": None}
     page = rep.get("/").text

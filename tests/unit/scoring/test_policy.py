@@ -12,8 +12,17 @@ from pydantic import TypeAdapter, ValidationError
 from services.scoring.policy.conditions import Condition, compiled, flags
 from services.scoring.policy.deciding import AllCuts, Decider
 from services.scoring.policy.document import Policy
+from services.scoring.policy.expected_value import Urgency, amount_of, furthest, urgency_of
 from services.scoring.policy.grading import GRADES, Held, cuts_for, grade_of, hold
-from services.scoring.policy.population import NoLeads, Population, decide_all, moved, settle
+from services.scoring.policy.population import (
+    NoAmounts,
+    NoLeads,
+    Population,
+    decide_all,
+    expected_values,
+    moved,
+    settle,
+)
 
 CUTS = {"A": 0.6, "B": 0.3, "C": 0.1}
 NOON = datetime(2026, 3, 2, 11, tzinfo=UTC)  # a Monday, 12:00 in Paris
@@ -274,6 +283,89 @@ def test_segments_have_their_own_shares_and_excluded_leads_take_no_place() -> No
     assert (cuts["A"], cuts["B"], cuts["C"]) == (pytest.approx(0.65), 0, 0)
     assert moved(cuts, cuts) == 0
     assert moved(CUTS, cuts) == float("inf")
+
+
+BY_VALUE = {"priority": {"by": "expected_value", "urgency": {"half_life_days": 10, "message_waiting": 3}}}
+AMOUNTS = {"amounts": {"all": 2000.0, "segments": {"salon": 500.0}}}
+
+
+def worth(probability: float, **facts: Any) -> Any:
+    ready = Decider(Policy.model_validate(BY_VALUE | {"rules": BANDS}), AllCuts.from_json(CUTS | AMOUNTS))
+    return ready.decide(probability, lambda: facts, None, NOON)
+
+
+BANDS = [
+    {"when": {"field": "company", "op": "is", "value": "low"}, "do": "cap", "grade": "C", "reason": "r"},
+    {"when": {"field": "company", "op": "is", "value": "high"}, "do": "lift", "grade": "A", "reason": "r"},
+]
+
+
+def test_the_place_by_expected_value_is_probability_times_amount_times_urgency() -> None:
+    decision = worth(0.4, amount=1000, days_since_last=10.0, message_waiting=True)
+    assert decision.place == decision.worth.value == pytest.approx(0.4 * 1000 * 0.5 * 3)
+    assert decision.grade == "B", "the grade is by the probability alone"
+    assumed = worth(0.4, amount=None, source="Salon").worth
+    assert (assumed.amount, assumed.assumed, assumed.segment) == (500.0, True, "salon")
+    assert (worth(0.4, amount=0).worth.amount, worth(0.4).worth.segment) == (2000.0, None)
+
+
+def test_rules_move_the_probability_that_an_expected_value_is_counted_with() -> None:
+    capped, lifted = worth(0.9, amount=100, company="low"), worth(0.2, amount=100, company="high")
+    assert (capped.grade, capped.place) == ("C", pytest.approx(0.3 * 100)), "the most of a C"
+    assert (lifted.grade, lifted.place) == ("A", pytest.approx(0.6 * 100)), "the least of an A"
+
+
+def test_an_amount_or_a_time_that_says_nothing_is_none() -> None:
+    said = [0, -5, True, "soon", float("nan"), float("inf"), 1e13, None, "1200", 3]
+    assert [amount_of(value) for value in said] == [None] * 8 + [1200.0, 3.0]
+    assert urgency_of(Urgency(), 3650, True) == pytest.approx(0.2)
+    assert urgency_of(Urgency(), None, None) == urgency_of(Urgency(), -3, False) == 1
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 1),
+            st.sampled_from(["salon", "web", None]),
+            st.sampled_from([None, 0, 10, 2500.5]),
+            st.sampled_from(["low", "high", None]),
+        ),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_all_leads_at_once_are_worth_what_each_is(leads: list[tuple[float, str | None, Any, Any]]) -> None:
+    policy = Policy.model_validate(BY_VALUE | {"rules": BANDS})
+    cuts = AllCuts.from_json(CUTS | AMOUNTS)
+    names = ("probability", "source", "amount", "company")
+    columns = {name: [one[at] for one in leads] for at, name in enumerate(names)}
+    together = Population.of(columns | {"message_waiting": [False] * len(leads)}, ())
+    ready = Decider(policy, cuts)
+    one_by_one = [
+        ready.decide(lead[0], lambda v=lead: dict(zip(names, v, strict=True)), None, NOON).worth
+        for lead in leads
+    ]
+    assert expected_values(policy, cuts, together, decide_all(policy, cuts, together)) == one_by_one
+
+
+def test_assumed_amounts_are_medians_of_five_leads_or_more() -> None:
+    policy = Policy.model_validate({"priority": {"by": "expected_value"}, "grades": {"all": CUTS}})
+    leads = people(
+        [0.5] * 8,
+        source=["Salon"] * 5 + ["web"] * 3,
+        amount=[100, 200, 300, 400, 10_000, 5, None, 0],
+    )
+    settled = settle(policy, leads, None)
+    assert settled["amounts"] == {"all": 250.0, "segments": {"salon": 300.0}}
+    with pytest.raises(NoAmounts):
+        settle(policy, people([0.5], source=["web"], amount=[None]), None)
+
+
+def test_assumed_amounts_are_settled_anew_when_one_changed_by_a_twentieth() -> None:
+    before = {"all": 100.0, "segments": {"salon": 1000.0}}
+    assert furthest(before, {"all": 102.0, "segments": {"salon": 1040.0}}) == pytest.approx(0.04)
+    assert furthest(before, {"all": 102.0, "segments": {}}) == furthest(before, None) == float("inf")
+    assert furthest(None, None) == 0
 
 
 PARIS = [

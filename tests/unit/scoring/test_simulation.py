@@ -24,9 +24,11 @@ def people(*rows: dict[str, Any]) -> Population:
         "excluded": False, "contacted": False, "day": "2026-03-04",
     }  # fmt: skip
     filled = [
-        known | {"held_grade": row["grade"], "lead_id": str(number)} | row for number, row in enumerate(rows)
+        known | {"held_grade": row["grade"], "lead_id": str(number), "queue_rank": -row["probability"]} | row
+        for number, row in enumerate(rows)
     ]
-    names = filled[0] if filled else known | dict.fromkeys(("held_grade", "lead_id", "grade", "probability"))
+    of_a_row = ("held_grade", "lead_id", "queue_rank", "grade", "probability")
+    names = filled[0] if filled else known | dict.fromkeys(of_a_row)
     return Population.of({name: [row[name] for row in filled] for name in names}, ())
 
 
@@ -66,6 +68,26 @@ def test_it_counts_grades_who_moves_and_why() -> None:
     assert moves["leads"][2]["rules"] == [{"do": "lift", "grade": "B", "reason": "Met"}]
     (lea,) = [one for one in told["owners"] if one["owner"] == "lea"]
     assert (lea["now"]["B"], lea["then"]["excluded"]) == (1, 1)
+
+
+def test_by_expected_value_it_says_who_would_stand_first_and_what_comes_of_it() -> None:
+    leads = people(
+        {"probability": 0.7, "grade": "A", "amount": 1000.0, "days_since_last": 0.0},
+        {"probability": 0.2, "grade": "C", "amount": None, "days_since_last": 0.0, "company": "rival"},
+        {"probability": 0.1, "grade": "C", "amount": 50_000.0, "days_since_last": 14.0},
+        {"probability": 0.05, "grade": "D", "amount": None, "days_since_last": 0.0, "message_waiting": True},
+    )
+    cuts = CUTS | {"amounts": {"all": 10_000.0, "segments": {}}}
+    draft = Draft.of(Policy.model_validate({"priority": {"by": "expected_value"}, "rules": RULES[:1]}), cuts)
+    queue = simulate(draft, CURRENT, leads, people(), NOON)["queue"]
+    shown = [(one["lead_id"], one["position"], one["position_now"]) for one in queue["leads"]]
+    assert shown == [("2", 1, 3), ("0", 2, 1), ("3", 3, 4)]
+    assert [one["expected_value"]["value"] for one in queue["leads"]] == [2500.0, 700.0, 500.0]
+    assert (queue["by"], queue["assumed_amounts"], queue["new_among_first"]) == ("expected_value", 1, 0)
+    assert queue["expected_of_first"]["then"] == {"wins": 0.85, "amount": 6200.0}
+    plain = tried(LEADS)["queue"]
+    assert [one["position_now"] for one in plain["leads"]] == [1, 2, 3, 4]
+    assert plain["expected_of_first"]["then"]["amount"] is None
 
 
 def test_work_is_compared_with_what_the_team_can_do() -> None:

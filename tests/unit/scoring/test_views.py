@@ -17,7 +17,7 @@ def row(**changed: object) -> dict[str, object]:
             ("name", "company", "email", "phone", "probability", "previous", "grade", "draft_id")
         ),
         **{"lead_id": UUID(int=1), "status": "open", "source": "crm", "owner": "lea", "reasons": []},
-        **{"rules": [], "excluded": False, "grade_since": None, "contacted_at": None},
+        **{"rules": [], "excluded": False, "grade_since": None, "contacted_at": None, "worth": None},
         **{"draft_status": None, "message_waiting": False, "last_activity_at": NOW, "created_at": NOW},
         **changed,
     }
