@@ -335,6 +335,8 @@ class Draft(Answer):
     confidence: float | None = None
     card: dict[str, list[str]] = {}
     message: Message | None = None
+    earlier: list[Message] = []
+    superseded_by: str | None = None
     created_at: datetime | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None

@@ -210,6 +210,8 @@ def draft_status(status: str) -> str:
             return gettext("Draft ready")
         case "no_source":
             return gettext("Reply to write")
+        case "stale":
+            return gettext("They wrote again")
         case "approved":
             return gettext("Reply approved")
         case "sent":

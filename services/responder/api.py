@@ -23,7 +23,7 @@ from shared.postgres import Connection, Pool
 from shared.text import Text
 
 Kind = Literal["template", "reply", "document"]
-Status = Literal["waiting", "no_source", "approved", "rejected", "sent", "failed"]
+Status = Literal["waiting", "no_source", "stale", "approved", "rejected", "sent", "failed"]
 
 
 class DraftPath(BaseModel):
@@ -201,6 +201,15 @@ def refusals() -> Iterator[None]:
         yield
     except decisions.UnknownDraft as error:
         raise Problem(404, "No such draft") from error
+    except decisions.Superseded as error:
+        raise Problem(
+            409,
+            "They wrote again",
+            "The lead wrote again since this was drafted. Nothing was changed: read the newer message, then "
+            "decide on its draft.",
+            status_now="stale",
+            superseded_by=str(error.newer),
+        ) from error
     except decisions.AlreadyDecided as error:
         raise Problem(
             409,

@@ -38,6 +38,14 @@ class AlreadyDecided(Exception):
         self.status = status
 
 
+class Superseded(Exception):
+    """The lead wrote again: the draft of the newer message is the one to decide on."""
+
+    def __init__(self, newer: UUID) -> None:
+        super().__init__(str(newer))
+        self.newer = newer
+
+
 class OtherVersion(Exception):
     """The draft changed since it was read."""
 
@@ -84,7 +92,7 @@ def approve(
 
     Writes the decision, the status and the "approved" event; keeps an edited reply as knowledge when nothing
     of the lead is left in it. Two approvals at once wait for each other and one is refused.
-    Raises UnknownDraft, AlreadyDecided, OtherVersion, HashDiffers, NotSendable.
+    Raises UnknownDraft, Superseded, AlreadyDecided, OtherVersion, HashDiffers, NotSendable.
     """
     draft = _locked(connection, draft_id, content["version"])
     if (computed := content_hash(content)) != sha256:
@@ -98,7 +106,10 @@ def approve(
 def reject(
     connection: Connection, draft_id: UUID, version: int, by: Decider, *, reason: str | None, demo: bool
 ) -> None:
-    """Reject a draft in the caller's transaction. Raises UnknownDraft, AlreadyDecided, OtherVersion."""
+    """Reject a draft in the caller's transaction.
+
+    Raises UnknownDraft, Superseded, AlreadyDecided, OtherVersion.
+    """
     draft = _locked(connection, draft_id, version)
     _record(connection, draft, "rejected", by, demo=demo, reason=reason)
 
@@ -107,6 +118,8 @@ def _locked(connection: Connection, draft_id: UUID, version: int) -> dict[str, A
     draft = store.lock_draft(connection, draft_id)
     if draft is None:
         raise UnknownDraft
+    if draft["superseded_by"]:
+        raise Superseded(draft["superseded_by"])
     if draft["status"] not in OPEN:
         raise AlreadyDecided(draft["status"])
     if draft["version"] != version:

@@ -23,6 +23,7 @@ CHANNEL: Final = "email"
 NEAREST = 3
 SUBJECT_CHARS = 200
 DOCUMENT_SENTENCES = 5
+MOST_ANSWERS = 4
 
 GAPS: Final[Mapping[str, Mapping[str, str]]] = {
     "fr": {
@@ -74,6 +75,12 @@ class Message:
     subject: str | None
     text: str
     occurred_at: datetime
+    thread_id: str | None = None
+
+    def goes_on_from(self, earlier: "Message") -> bool:
+        """Whether both are of one conversation: different threads are different conversations."""
+        known = {self.thread_id, earlier.thread_id} - {None}
+        return earlier.occurred_at < self.occurred_at and len(known) < 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,31 +183,34 @@ def compose(
     house: House,
     language: str,
     evidence: Evidence,
+    before: Sequence[Sequence[Passage]] = (),
+    requests: Sequence[Sequence[Passage]] = (),
 ) -> Draft:
-    """Draft an answer in `language` from `passages`, best first.
+    """Draft an answer in `language` from `passages`, those found for the whole message, best first.
 
-    Only a passage in that language whose `evidence` suffices is used. Without one, or when the
-    lead asks not to be written to, the draft has status "no_source" and says why.
+    `before`: those found for what the lead wrote earlier and nobody answered; `requests`: for each request of
+    this message. What they find beside is answered too, where its confidence is known. Only a passage in that
+    language whose `evidence` suffices is used. Without one, or when the lead asks not to be written to, the
+    draft has status "no_source" and says why.
     """
-    sufficing = [p for p in passages if p.language == language and evidence.suffices(p)]
-    # A template or an approved reply answers somebody; a document only informs.
-    usable = next((p for p in sufficing if p.kind != "document"), next(iter(sufficing), None))
+    answers = _answers([*_sure(before), passages, *_sure(requests)], language, evidence)
     reason = None
     if opts_out(asked(message)):
-        usable, reason = None, "opt_out"
-    elif usable is None:
+        answers, reason = [], "opt_out"
+    elif not answers:
         reason = "nothing_close" if passages else "no_knowledge"
+    weakest = min(answers, key=lambda p: p.confidence or 0, default=None)
     gap = GAPS[language]
     who = people.person(lead.name, lead.company, lead.attributes)
     recipient = normalise_email(lead.email) if lead.email else None
-    sentences, body = _letter(usable, who, house, language) if usable else ([], "")
+    sentences, body = _letter(answers, who, house, language) if answers else ([], "")
     gaps = [
         *([] if house.sender else [gap["sender"]]),
         *([] if recipient else [gap["recipient"]]),
         *bracketed(body),
     ]
     return Draft(
-        status="waiting" if usable else "no_source",
+        status="waiting" if answers else "no_source",
         language=language,
         sender=house.sender,
         recipients=(recipient,) if recipient else (),
@@ -208,12 +218,29 @@ def compose(
         body=body,
         sentences=tuple(sentences),
         gaps=tuple(gaps),
-        similarity=usable.similarity if usable else None,
-        confidence=usable.confidence if usable else None,
+        similarity=weakest.similarity if weakest else None,
+        confidence=weakest.confidence if weakest else None,
         card=read_card(own_words(message.text)),
         reason=reason,
         nearest=tuple(passages[:NEAREST]),
     )
+
+
+def _sure(asked: Sequence[Sequence[Passage]]) -> list[list[Passage]]:
+    """The passages whose confidence is known: a cosine alone would let too much through."""
+    return [[passage for passage in found if passage.confidence is not None] for found in asked]
+
+
+def _answers(asked: Sequence[Sequence[Passage]], language: str, evidence: Evidence) -> list[Passage]:
+    """The passage that answers each thing asked, none twice, MOST_ANSWERS at most."""
+    found: dict[UUID, Passage] = {}
+    for passages in asked:
+        sufficing = [p for p in passages if p.language == language and evidence.suffices(p)]
+        # A template or an approved reply answers somebody; a document only informs.
+        best = next((p for p in sufficing if p.kind != "document"), next(iter(sufficing), None))
+        if best and best.passage_id not in found:
+            found[best.passage_id] = best
+    return list(found.values())[:MOST_ANSWERS]
 
 
 def bracketed(text: str) -> list[str]:
@@ -221,7 +248,9 @@ def bracketed(text: str) -> list[str]:
     return list(dict.fromkeys(_BRACKETED.findall(text)))
 
 
-def _letter(passage: Passage, who: people.Person, house: House, language: str) -> tuple[list[Sentence], str]:
+def _letter(
+    passages: Sequence[Passage], who: people.Person, house: House, language: str
+) -> tuple[list[Sentence], str]:
     phrase = _PHRASES[language]
     values = _slot_values(who, house, GAPS[language])
     addressed = people.address(who, language)
@@ -232,7 +261,9 @@ def _letter(passage: Passage, who: people.Person, house: House, language: str) -
         Sentence(values[slot], "house", phrase["signature_title"], f"{{{{ {slot} }}}}")
         for slot in ("rep.name", "house.name")
     ]
-    middle, body = _from_passage(passage, values)
+    parts = [_from_passage(passage, values) for passage in passages]
+    middle = [sentence for sentences, _ in parts for sentence in sentences]
+    body = "\n\n".join(text for _, text in parts)
     signed = "\n".join(line.text for line in signature)
     return (
         [opening, *middle, closing, *signature],

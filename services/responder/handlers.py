@@ -1,6 +1,6 @@
 """What the worker does with a batch of records, inside the transaction that moved the offsets."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 import structlog
 
 from services.responder import store
-from services.responder.drafting import Evidence, House, Message, asked, compose
+from services.responder.asking import requests
+from services.responder.drafting import Draft, Evidence, House, Lead, Message, asked, compose
 from services.responder.embedding import Embedder
 from services.responder.events import reply_event
+from services.responder.incoming import opts_out
 from services.responder.language import message_language
 from services.responder.retrieval import Asked, embed_waiting, find_passages
 from shared import outbox
@@ -21,9 +23,12 @@ from shared.contracts.rejection import of_record
 from shared.contracts.topics import LEAD_MESSAGES, REPLY_EVENTS
 from shared.contracts.validation import read
 from shared.postgres import Connection
-from shared.records import Record
+from shared.records import Outgoing, Record
 
 log = structlog.get_logger()
+
+MOST_BEFORE = 5
+"""Earlier messages of a lead, unanswered, that a draft answers too."""
 
 _SCHEMAS = {LEAD_MESSAGES: "lead.messages", REPLY_EVENTS: "reply.events"}
 
@@ -59,7 +64,7 @@ def on_records(connection: Connection, records: Sequence[Record], drafting: Draf
 
 
 def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafting: Drafting) -> None:
-    """Keep the messages not seen before and a draft for each; announce the drafts that wait."""
+    """Keep the messages not seen before and a draft for each; announce which wait, and which no longer do."""
     values = list({(v["message"]["source"], v["message"]["id"]): v for v in reversed(values)}.values())[::-1]
     new = store.add_messages(connection, values) if values else set()
     values = [v for v in values if (v["message"]["source"], v["message"]["id"]) in new]
@@ -70,43 +75,78 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
         pass
     messages = [_message(value) for value in values]
     leads = [store.lead_of(UUID(value["lead_id"]), value["lead"]) for value in values]
-    questions = [
-        Asked(asked(message), message_language(asked(message), value["language"], lead.attributes))
+    languages = [
+        message_language(asked(message), value["language"], lead.attributes)
         for message, lead, value in zip(messages, leads, values, strict=True)
     ]
-    found = find_passages(connection, drafting.embedder, questions)
-    drafts = [
-        (
-            uuid4(),
+    before = _unanswered(connection, messages, leads)
+    own = [requests(message.text) for message in messages]
+    questions = [
+        Asked(text, language)
+        for message, language, earlier, parts in zip(messages, languages, before, own, strict=True)
+        for text in (asked(message), *earlier, *parts)
+    ]
+    found = iter(find_passages(connection, drafting.embedder, questions))
+    drafts = []
+    for message, lead, language, earlier, parts in zip(messages, leads, languages, before, own, strict=True):
+        draft = compose(
             message,
             lead,
-            compose(
-                message,
-                lead,
-                passages,
-                house=drafting.house,
-                language=question.language,
-                evidence=drafting.evidence,
-            ),
+            next(found),
+            house=drafting.house,
+            language=language,
+            evidence=drafting.evidence,
+            before=[next(found) for _ in earlier],
+            requests=[next(found) for _ in parts],
         )
-        for message, lead, question, passages in zip(messages, leads, questions, found, strict=True)
-    ]
+        drafts.append((uuid4(), message, lead, draft))
     store.add_drafts(connection, drafts)
-    now = datetime.now(UTC)
-    announced = []
-    for (draft_id, message, lead, draft), value in zip(drafts, values, strict=True):
+    for draft_id, _, lead, draft in drafts:
         log.info("message_answered", lead_id=str(lead.lead_id), draft_id=str(draft_id), status=draft.status)
-        if draft.status == "waiting":
+    stale = store.supersede(connection, {lead.lead_id for lead in leads})
+    traces = [value.get("traceparent") for value in values]
+    outbox.add(connection, _announcements(drafts, traces, stale, demo=drafting.demo))
+
+
+def _unanswered(
+    connection: Connection, messages: Sequence[Message], leads: Sequence[Lead]
+) -> list[list[str]]:
+    """For each message, what its lead wrote before in that conversation and nobody answered."""
+    written = store.unanswered(connection, {lead.lead_id for lead in leads})
+    for message, lead in zip(messages, leads, strict=True):
+        written[lead.lead_id].append(message)
+    found = []
+    for message, lead in zip(messages, leads, strict=True):
+        earlier = sorted(written[lead.lead_id], key=lambda one: one.occurred_at)
+        texts = [asked(one) for one in earlier if message.goes_on_from(one)]
+        found.append([text for text in texts if not opts_out(text)][-MOST_BEFORE:])
+    return found
+
+
+def _announcements(
+    drafts: Sequence[tuple[UUID, Message, Lead, Draft]],
+    traces: Sequence[str | None],
+    stale: Sequence[Mapping[str, Any]],
+    *,
+    demo: bool,
+) -> list[Outgoing]:
+    """The drafts that wait, and those announced before that wait no more; those first."""
+    now = datetime.now(UTC)
+    new = {draft_id for draft_id, *_ in drafts}
+    overtaken = {row["draft_id"] for row in stale}
+    told = [("stale", row) for row in stale if row["announced"] and row["draft_id"] not in new]
+    for (draft_id, message, lead, draft), traceparent in zip(drafts, traces, strict=True):
+        if draft.status == "waiting" and draft_id not in overtaken:
             row = {
                 "draft_id": draft_id,
                 "version": 1,
                 "lead_id": lead.lead_id,
                 "message_source": message.source,
                 "message_id": message.id,
-                "traceparent": value.get("traceparent"),
+                "traceparent": traceparent,
             }
-            announced.append(reply_event("drafted", row, at=now, demo=drafting.demo))
-    outbox.add(connection, announced)
+            told.append(("drafted", row))
+    return [reply_event(event, row, at=now, demo=demo) for event, row in told]
 
 
 def on_deliveries(connection: Connection, values: Sequence[dict[str, Any]]) -> None:
@@ -141,4 +181,5 @@ def _message(value: dict[str, Any]) -> Message:
         message.get("subject"),
         message["text"],
         parse_time(message["occurred_at"]),
+        message.get("thread_id"),
     )

@@ -1,6 +1,7 @@
 """The responder's schema: messages, drafts, decisions and the house's knowledge, as rows."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -56,6 +57,22 @@ def add_drafts(connection: Connection, drafts: Sequence[tuple[UUID, Message, Lea
         for draft_id, message, lead, draft in drafts
     ]
     connection.execute(_QUERIES["add_drafts"], {"rows": Jsonb(rows)})
+
+
+def unanswered(connection: Connection, lead_ids: Collection[UUID]) -> dict[UUID, list[Message]]:
+    """What these leads wrote that nobody decided on, in the order of writing."""
+    found: dict[UUID, list[Message]] = defaultdict(list)
+    for row in connection.execute(_QUERIES["unanswered"], {"lead_ids": list(lead_ids)}):
+        found[row.pop("lead_id")].append(Message(**row))
+    return found
+
+
+def supersede(connection: Connection, lead_ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """Make open drafts of these leads stale where the lead wrote again since; return their rows.
+
+    `announced`: whether others were told of the draft.
+    """
+    return connection.execute(_QUERIES["supersede"], {"lead_ids": list(lead_ids)}).fetchall()
 
 
 def lead_of(lead_id: UUID, lead: Mapping[str, Any]) -> Lead:

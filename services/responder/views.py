@@ -8,7 +8,8 @@ from services.responder.drafting import GAPS
 
 
 def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any]:
-    """A draft with its message and decision.
+    """A draft with its message and decision. `earlier`: what the lead wrote before, unanswered;
+    `superseded_by`: the draft that goes on with a stale one.
 
     Once approved, what was approved stands in the place of what was proposed. While open, the gap of the
     signing person's name is filled with the reader's, when a person reads: they are who would sign.
@@ -46,6 +47,8 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
             "subject": row["message_subject"],
             "occurred_at": _time(row["message_occurred_at"]),
         },
+        "earlier": row["earlier"],
+        "superseded_by": str(row["superseded_by"]) if row["superseded_by"] else None,
         "created_at": _time(row["created_at"]),
         "decided_by": row["user_name"],
         "decided_at": _time(row["decided_at"]),

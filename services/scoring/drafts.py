@@ -16,12 +16,13 @@ from shared.records import Record
 
 STATUS = {
     "drafted": "waiting",
+    "stale": "stale",
     "approved": "approved",
     "rejected": "rejected",
     "failed": "failed",
     "sent": "sent",
 }
-_FORWARD = {"waiting": 0, "approved": 1, "rejected": 1, "failed": 2, "sent": 3}
+_FORWARD = {"waiting": 0, "stale": 1, "approved": 1, "rejected": 1, "failed": 2, "sent": 3}
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,23 @@ def test_a_rejected_draft_stays_rejected(rep: httpx.Client, connection: Connecti
     assert decision == {"action": "rejected", "content": None, "reason": "hors sujet"}
 
 
+def test_what_was_read_before_the_lead_wrote_again_cannot_be_sent(
+    rep: httpx.Client, connection: Connection
+) -> None:
+    draft = waiting(rep)
+    again = message("Finalement trois pompes, svp, devis ?", id="m-2", occurred_at="2026-03-11T08:00:00Z")
+    on_records(connection, [record(again)], drafting())
+    newer = waiting(rep)
+    for decision, body in (("approve", approval(draft)), ("reject", {"version": 1})):
+        answer = rep.post(f"/v1/drafts/{draft['draft_id']}/{decision}", json=body)
+        assert (answer.status_code, answer.json()["superseded_by"]) == (409, newer["draft_id"])
+    assert connection.execute("SELECT 1 FROM decision").fetchall() == []
+    assert rep.post(f"/v1/drafts/{newer['draft_id']}/approve", json=approval(newer)).status_code == 200
+    assert (
+        rep.get("/v1/drafts", params={"status": "stale"}).json()["drafts"][0]["draft_id"] == draft["draft_id"]
+    )
+
+
 def test_a_machine_decides_nothing(served: Served, rep: httpx.Client) -> None:
     draft = waiting(rep)
     key = served.installation.key("drafts:read", "drafts:decide")

@@ -135,6 +135,57 @@ def test_a_message_that_nothing_answers_waits_for_a_person_unannounced(connectio
     assert outbox_values(connection, REPLY_EVENTS) == []
 
 
+def of(connection: Connection, message_id: str) -> dict[str, Any]:
+    return next(d for d in store.find_drafts(connection, count=10) if d["message_id"] == message_id)
+
+
+QUESTION = message()
+WARRANTY = message("Quelle est la garantie ?", id="m-2", subject=None, occurred_at="2026-03-10T09:00:00Z")
+
+
+@pytest.mark.parametrize(
+    "batches", [[[QUESTION], [WARRANTY]], [[QUESTION, WARRANTY]], [[WARRANTY], [QUESTION]]]
+)
+def test_a_draft_goes_stale_when_the_lead_writes_again_and_the_newer_one_answers_both(
+    connection: Connection, batches: list[list[dict[str, Any]]]
+) -> None:
+    for values in batches:
+        on_records(connection, [record(value) for value in values], drafting())
+    old, new = of(connection, "m-1"), of(connection, "m-2")
+    assert (old["status"], old["superseded_by"]) == ("stale", new["draft_id"])
+    assert new["status"] == "waiting"
+    assert [earlier["text"] for earlier in new["earlier"]] == [QUESTION["message"]["text"]]
+    if batches[-1] != [QUESTION]:  # what is told late was not known when the newer one was drafted
+        assert new["body"].index("demande de devis") < new["body"].index("vingt-quatre mois")
+    told = [(event["event"], event["draft_id"]) for event in outbox_values(connection, REPLY_EVENTS)]
+    announced = {"drafted": None, "stale": None} | dict(told)
+    assert announced["drafted"] == str(new["draft_id"])
+    assert announced["stale"] == (str(old["draft_id"]) if batches == [[QUESTION], [WARRANTY]] else None)
+    for event in outbox_values(connection, REPLY_EVENTS):
+        check(event, "reply.events")
+
+
+def test_what_was_taken_over_goes_on_with_the_newest(connection: Connection) -> None:
+    thanks = message("Merci bien zzz.", id="m-3", subject=None, occurred_at="2026-03-11T09:00:00Z")
+    for value in (QUESTION, WARRANTY, thanks):
+        on_records(connection, [record(value)], drafting())
+    newest = of(connection, "m-3")
+    assert [earlier["subject"] for earlier in newest["earlier"]] == ["Devis", None]
+    assert newest["status"] == "waiting"  # thanks need no answer; what was asked before does
+    assert {of(connection, name)["superseded_by"] for name in ("m-1", "m-2")} == {newest["draft_id"]}
+
+
+def test_two_threads_are_two_conversations_but_who_opts_out_means_all(connection: Connection) -> None:
+    one = message(thread_id="t-1")
+    other = message(id="m-2", thread_id="t-2", occurred_at="2026-03-10T09:00:00Z")
+    on_records(connection, [record(one), record(other)], drafting())
+    assert {of(connection, name)["status"] for name in ("m-1", "m-2")} == {"waiting"}
+    leave = message("Désinscrivez-moi.", id="m-3", thread_id="t-2", occurred_at="2026-03-11T09:00:00Z")
+    on_records(connection, [record(leave)], drafting())
+    assert {of(connection, name)["status"] for name in ("m-1", "m-2")} == {"stale"}
+    assert (of(connection, "m-3")["status"], of(connection, "m-3")["reason"]) == ("no_source", "opt_out")
+
+
 @pytest.mark.parametrize(
     "poison",
     [

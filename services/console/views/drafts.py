@@ -138,8 +138,19 @@ def _failed(draft_id: str, error: ServiceError) -> tuple[str, int]:
 
 
 def _conflict(draft_id: str) -> tuple[str, int]:
-    """Say who was first; when the draft merely changed, keep what was typed beside the new version."""
+    """Say who was first; if they wrote again or it changed, keep what was typed beside the new."""
     draft = sessions.responder().draft(draft_id)
+    if draft.superseded_by and (newer := sessions.responder().draft(draft.superseded_by)).undecided:
+        words = gettext(
+            "They wrote again while you were reading. Nothing was sent: read what they say now. "
+            "Your text is kept."
+        )
+        return _render(
+            panel_of(newer, lead=_lead_of(newer), editing=True, typed=_typed(), problem=words)
+        ), 409
+    if draft.superseded_by:
+        words = gettext("They wrote again, and that newer message was dealt with. Nothing more was sent.")
+        return _render(panel_of(draft, lead=_lead_of(draft), problem=words)), 409
     if draft.undecided:
         words = gettext(
             "The draft changed while you were reading. Nothing was sent: read it again, then decide."

@@ -22,6 +22,44 @@ FROM jsonb_to_recordset(%(rows)s) AS d (
     confidence real, card jsonb, reason text, nearest jsonb
 );
 
+-- name: unanswered
+-- What these leads wrote that nobody decided on, drafts taken over included, in the order of writing.
+SELECT d.lead_id, m.source, m.id, m.thread_id, m.subject, m.text, m.occurred_at
+FROM draft d
+JOIN message m ON m.source = d.message_source AND m.id = d.message_id
+LEFT JOIN draft newer ON newer.draft_id = d.superseded_by
+WHERE d.lead_id = ANY(%(lead_ids)s::uuid[]) AND coalesce(newer.status, d.status) IN ('waiting', 'no_source')
+ORDER BY m.occurred_at, d.draft_id;
+
+-- name: supersede
+-- Of the open drafts of one conversation only that of its newest message stays open; those it took over before go on
+-- with it. Messages of different threads are different conversations, but who asks not to be written to means all.
+WITH undecided AS MATERIALIZED (
+    SELECT d.draft_id, d.lead_id, d.status, d.reason, m.thread_id, m.occurred_at
+    FROM draft d JOIN message m ON m.source = d.message_source AND m.id = d.message_id
+    WHERE d.lead_id = ANY(%(lead_ids)s::uuid[]) AND d.status IN ('waiting', 'no_source')
+    ORDER BY d.draft_id FOR UPDATE OF d
+),
+newer AS (
+    SELECT DISTINCT ON (o.draft_id) o.draft_id, o.status, n.draft_id AS newer_id
+    FROM undecided o JOIN undecided n
+      ON n.lead_id = o.lead_id AND (n.occurred_at, n.draft_id) > (o.occurred_at, o.draft_id)
+     AND (n.thread_id IS NULL OR o.thread_id IS NULL OR n.thread_id = o.thread_id OR n.reason = 'opt_out')
+    ORDER BY o.draft_id, n.occurred_at DESC, n.draft_id DESC
+),
+moved AS (
+    UPDATE draft SET superseded_by = newer.newer_id
+    FROM newer WHERE draft.superseded_by = newer.draft_id
+),
+superseded AS (
+    UPDATE draft SET status = 'stale', superseded_by = newer.newer_id
+    FROM newer WHERE draft.draft_id = newer.draft_id
+    RETURNING draft.draft_id, draft.version, draft.lead_id, draft.message_source, draft.message_id,
+              newer.status = 'waiting' AS announced
+)
+SELECT s.*, m.traceparent
+FROM superseded s JOIN message m ON m.source = s.message_source AND m.id = s.message_id;
+
 -- name: follow_deliveries
 -- Sent is final; a failure counts only while the reply is not sent.
 UPDATE draft SET status = e.status
@@ -125,10 +163,17 @@ SELECT title, body FROM passage WHERE retired_at IS NULL AND (kind <> 'reply' OR
 
 -- name: list_drafts
 SELECT d.*, m.text AS message_text, m.subject AS message_subject, m.occurred_at AS message_occurred_at,
-       c.action, c.user_name, c.at AS decided_at, c.content
+       c.action, c.user_name, c.at AS decided_at, c.content, earlier.drafts AS earlier
 FROM draft d
 JOIN message m ON m.source = d.message_source AND m.id = d.message_id
 LEFT JOIN decision c ON c.draft_id = d.draft_id AND c.version = d.version
+CROSS JOIN LATERAL (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+               'draft_id', e.draft_id, 'text', em.text, 'subject', em.subject,
+               'occurred_at', em.occurred_at) ORDER BY em.occurred_at), '[]') AS drafts
+    FROM draft e JOIN message em ON em.source = e.message_source AND em.id = e.message_id
+    WHERE e.superseded_by = d.draft_id
+) earlier
 WHERE (%(draft_id)s::uuid IS NULL OR d.draft_id = %(draft_id)s)
   AND (%(status)s::text IS NULL OR d.status = %(status)s)
   AND (%(lead_id)s::uuid IS NULL OR d.lead_id = %(lead_id)s)

@@ -126,6 +126,23 @@ def test_a_draft_that_changed_is_shown_again_with_what_was_typed(
     assert 'name="version" value="3"' in answer.text
 
 
+def test_who_wrote_again_meanwhile_is_read_first_and_what_was_typed_is_kept(
+    rep: FlaskClient, services: FakeServices
+) -> None:
+    form = form_of(rep, services, 1, body="What I wrote")
+    services.drafts[draft_id(1)].update(status="stale", superseded_by=draft_id(2))
+    services.drafts[draft_id(2)]["earlier"] = [{"text": "What they asked first", "subject": None}]
+    answer = rep.post(f"/drafts/{draft_id(1)}/approve", data=form)
+    assert answer.status_code == 409
+    assert "They wrote again while you were reading" in answer.text
+    assert "What I wrote" in answer.text
+    assert "What they asked first" in answer.text
+    assert f"/drafts/{draft_id(2)}/approve" in answer.text
+    old = rep.get(f"/drafts/{draft_id(1)}").text
+    assert f'href="/drafts/{draft_id(2)}"' in old
+    assert 'data-action="approve"' not in old
+
+
 def test_a_responder_that_is_down_costs_no_text(rep: FlaskClient, services: FakeServices) -> None:
     form = form_of(rep, services, 1, body="What I wrote")
     services.down.add("responder")

@@ -25,6 +25,25 @@ def test_a_draft_is_a_letter_to_this_lead() -> None:
     )
 
 
+def test_each_request_and_what_waits_since_before_get_an_answer_of_their_own() -> None:
+    warranty = passage("Nos appareils sont garantis deux ans.", passage_id=UUID(int=2), confidence=0.7)
+    catalogue = passage("Voici notre catalogue.", passage_id=UUID(int=3), confidence=0.9)
+    doubtful = passage("Nos horaires sont affichés.", passage_id=UUID(int=4), confidence=0.4)
+    unknown = passage("Nous recrutons.", passage_id=UUID(int=5), confidence=None)
+    whole = passage("Merci pour votre demande.", confidence=0.8)
+    answer = draft(
+        whole, before=[[warranty]], requests=[[whole], [doubtful, catalogue], [unknown], [warranty], []]
+    )
+    assert [s.text for s in answer.sentences if s.passage_id] == [
+        "Nos appareils sont garantis deux ans.",
+        "Merci pour votre demande.",
+        "Voici notre catalogue.",
+    ]
+    assert "deux ans.\n\nMerci pour votre demande.\n\nVoici notre catalogue.\n\nCordialement" in answer.body
+    assert answer.confidence == 0.7  # that of the least sure
+    assert draft(before=[[warranty]]).status == "waiting"
+
+
 def test_every_sentence_stands_in_the_body_and_says_where_it_comes_from() -> None:
     answer = draft(QUOTE)
     assert "".join(answer.body.split()) == "".join("".join(s.text.split()) for s in answer.sentences)

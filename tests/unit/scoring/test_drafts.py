@@ -50,6 +50,17 @@ def test_a_delivery_of_an_old_draft_does_not_hide_a_decided_newer_one() -> None:
     assert shown(*newer, reply(OLD, "sent", 4)) == (NEW, "rejected")
 
 
+def test_a_draft_that_the_lead_overtook_waits_no_more_and_a_newer_one_takes_its_place() -> None:
+    overtaken = (reply(OLD, "drafted", 0), reply(OLD, "stale", 2))
+    assert shown(*overtaken) == (OLD, "stale")
+    assert shown(*overtaken, reply(NEW, "drafted", 2)) == (NEW, "waiting")
+    assert shown(*overtaken, reply(NEW, "approved", 3)) == (NEW, "approved")
+    assert shown(reply(OLD, "drafted", 0), reply(OLD, "approved", 1), reply(OLD, "stale", 2)) == (
+        OLD,
+        "approved",
+    )
+
+
 def test_a_draft_never_announced_is_shown_once_a_person_decided_on_it() -> None:
     assert shown(reply(OLD, "approved", 1)) == (OLD, "approved")
     assert shown(reply(OLD, "drafted", 0), reply(OLD, "sent", 1), reply(NEW, "approved", 2)) == (
