@@ -253,6 +253,40 @@ def test_an_edited_reply_is_kept_only_without_the_lead(
         assert canary not in str(next_draft["body"])
 
 
+def test_nothing_of_a_lead_reaches_the_draft_of_another(rep: httpx.Client, connection: Connection) -> None:
+    """Every field of every lead holds a word of its own; replies are edited with them and may be kept."""
+    canaries = [f"{word}{letter}" for word in ("Zorgax", "Wimbly") for letter in "abcdef"]
+    for number, canary in enumerate(canaries):
+        written = message(
+            f"Bonjour, pourriez-vous nous faire un devis pour {canary} ? Le {canary} est en panne.",
+            id=f"c-{number}",
+            subject=f"Devis {canary}",
+            thread_id=canary,
+        )
+        written["lead_id"] = f"00000000-0000-4000-8000-{number:012}"
+        written["lead"] = {
+            "name": f"Jean {canary}",
+            "company": f"{canary} SA",
+            "email": f"{canary.lower()}@example.com",
+            "attributes": {"site": canary, "note": f"appeler {canary}"},
+        }
+        on_records(connection, [record(written)], drafting())
+        (draft,) = rep.get("/v1/drafts", params={"lead_id": written["lead_id"]}).json()["drafts"]
+        others = [
+            other
+            for other in canaries
+            if other != canary and other.lower() in orjson.dumps(draft).decode().lower()
+        ]
+        assert draft["status"] == "waiting"
+        assert not others, others
+        edited = draft["body"].replace("délais", f"délais pour {canary if number % 2 else 'votre besoin'}")
+        answer = rep.post(f"/v1/drafts/{draft['draft_id']}/approve", json=approval(draft, body=edited))
+        assert answer.status_code == 200, answer.text
+    kept = connection.execute("SELECT body FROM passage WHERE kind = 'reply'").fetchall()
+    assert kept  # replies without a lead's word were kept, so drafts did have something to leak from
+    assert not [row for row in kept if any(canary.lower() in row["body"].lower() for canary in canaries)]
+
+
 def test_knowledge_is_taken_whole_or_not_at_all(served: Served, connection: Connection) -> None:
     key = served.installation.key("knowledge:read", "knowledge:write")
     good = {"kind": "template", "language": "fr", "title": "Salon", "body": "Venez, {{ lead.name }}."}
