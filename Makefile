@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-faults test-long lint types check clean lock words bench-ingest bench-reasons bench-responder bench-scoring
+.PHONY: help setup demo run test test-faults test-long lint types check clean lock words bench-choice bench-ingest bench-reasons bench-responder bench-scoring
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,6 +39,9 @@ types: setup ## Check types
 	@$(BIN)/mypy
 
 check: lint types test ## Everything that a change must pass
+
+bench-choice: setup ## Whether the model published is the one to publish, on leads it has not seen
+	@$(BIN)/python -m bench.choice
 
 bench-ingest: setup ## How fast events are taken, beside bare producers on the same broker
 	@$(BIN)/python -m bench.ingest

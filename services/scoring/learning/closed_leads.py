@@ -10,6 +10,7 @@ import numpy as np
 
 from services.scoring.calibration import Vector
 from services.scoring.features import Features
+from services.scoring.learning.metrics import Rows
 from shared.errors import UserError
 from shared.tabular import Table, parse_scalar, read_rows
 
@@ -37,6 +38,14 @@ class ClosedLeads:
     times: Vector | None = None
     known: Vector | None = None
     groups: Sequence[str] | None = None
+
+    def part(self, rows: Rows) -> "ClosedLeads":
+        def of(values: Vector | None) -> Vector | None:
+            return None if values is None else values[rows]
+
+        groups = None if self.groups is None else [self.groups[row] for row in rows]
+        leads = [self.leads[row] for row in rows]
+        return ClosedLeads(leads, self.labels[rows], of(self.times), of(self.known), groups)
 
 
 def read_closed_leads(

@@ -13,7 +13,7 @@ from services.scoring.learning.closed_leads import ClosedLeads, EvaluationRefuse
 from services.scoring.learning.compare import SEARCHED, Fitter, compare, out_of_fold
 from services.scoring.learning.fit import Progress, counter, training_set
 from services.scoring.learning.leaks import find_leaks
-from services.scoring.learning.metrics import Rows, intervals, measure
+from services.scoring.learning.metrics import intervals, measure
 from services.scoring.learning.naive_bayes import fit_naive_bayes
 from services.scoring.learning.scorecard import fit_scorecard
 from services.scoring.learning.splits import FOLDS, plan_validation, repeats, stratified_folds
@@ -47,7 +47,9 @@ def evaluate_folds(
     choices: list[str] = []
     step = _step(folds, len(labels) * (folds - 1) // folds, progress)
     for train, test in stratified_folds(labels, folds, seed=seed):
-        tested = _test(_part(closed, train), [closed.leads[row] for row in test], seed=seed, step=step)
+        tested = learn_and_predict(
+            closed.part(train), [closed.leads[row] for row in test], seed=seed, step=step
+        )
         for name in NAMES:
             probabilities[name][test] = tested.probabilities[name]
         choices.append(tested.kind)
@@ -82,26 +84,21 @@ def evaluate_forward(
             f"{int(labels.sum())} of them at leads won: both outcomes are needed on both sides."
         )
     step = _step(1, int(train.sum()), progress)
-    training = _part(closed, np.flatnonzero(train))
-    tested = _test(training, [test.leads[row] for row in rows.tolist()], seed=seed, step=step)
+    training = closed.part(np.flatnonzero(train))
+    tested = learn_and_predict(training, [test.leads[row] for row in rows.tolist()], seed=seed, step=step)
     groups = None if test.groups is None else [test.groups[row] for row in rows.tolist()]
     told = _told("forward", labels, tested.probabilities, [tested.kind], training, seed=seed, groups=groups)
     return told | {"trained_on": int(train.sum()), "cut": cut}
 
 
-def _part(closed: ClosedLeads, rows: Rows) -> ClosedLeads:
-    def of(values: Vector | None) -> Vector | None:
-        return None if values is None else values[rows]
+def learn_and_predict(
+    train: ClosedLeads, test: Sequence[Features], *, seed: int, step: Callable[[], None] = lambda: None
+) -> Tested:
+    """Every kind and yardstick, tested on leads it did not see. Raises as `training_set`.
 
-    groups = None if closed.groups is None else [closed.groups[row] for row in rows]
-    return ClosedLeads(
-        [closed.leads[row] for row in rows], closed.labels[rows], of(closed.times), of(closed.known), groups
-    )
-
-
-def _test(train: ClosedLeads, test: Sequence[Features], *, seed: int, step: Callable[[], None]) -> Tested:
-    """Honest by nesting: columns, settings, calibration and the choice itself are made inside `train`, by the
-    same code as `fit`, and `test` is only predicted."""
+    Honest by nesting: columns, settings, calibration and the choice itself are made inside `train`, by the
+    same code as `fit`, and `test` is only predicted.
+    """
     training = training_set(train.leads, train.labels.tolist(), train.groups)
     validation = plan_validation(training.labels, training.groups, train.times, train.known, seed=seed)
     comparison = compare(training, validation, seed=seed, step=step)

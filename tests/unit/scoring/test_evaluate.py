@@ -1,7 +1,6 @@
 """`eclaireur evaluate`: nested, seeded, honest."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,14 +10,9 @@ from services.scoring.learning.evaluate import evaluate_folds, evaluate_forward
 from services.scoring.learning.fit import NotEnoughOutcomes, training_set
 from services.scoring.learning.leaks import find_leaks
 from shared.tabular import TableError
+from tests.harness import x_education
 from tests.unit.scoring.leads import invented
 
-X_EDUCATION = Path(__file__).parents[4] / "shared" / "data" / "xeducation" / "Leads.csv"
-LEAKS = [
-    *("Prospect ID", "Lead Number", "Tags", "Lead Quality", "Lead Profile"),
-    *("Last Activity", "Last Notable Activity"),
-    *(f"Asymmetrique {of} {kind}" for of in ("Activity", "Profile") for kind in ("Index", "Score")),
-]
 MEASURES = {"auc", "average_precision", "brier", "ece", "lift_at_10"}
 
 
@@ -93,11 +87,9 @@ def test_too_few_closed_leads_are_refused(tmp_path):
 
 @pytest.mark.long
 def test_x_education_reaches_the_reference():
-    if not X_EDUCATION.is_file():
-        pytest.skip(
-            "X Education is no part of the product: put Leads.csv in ../shared/data/xeducation to run this"
-        )
-    result = evaluate_folds(read_closed_leads(X_EDUCATION, "Converted", "1", LEAKS))
+    if not x_education.PATH.is_file():
+        pytest.skip(x_education.ABSENT)
+    result = evaluate_folds(x_education.closed_leads())
     models = result["models"]
     assert (result["rows"], result["positives"]) == (9240, 3561)
     assert models["xgboost"]["auc"] >= 0.875
@@ -109,11 +101,9 @@ def test_x_education_reaches_the_reference():
 
 
 def test_fields_filled_after_the_outcome_are_named_with_the_evidence():
-    if not X_EDUCATION.is_file():
-        pytest.skip(
-            "X Education is no part of the product: put Leads.csv in ../shared/data/xeducation to run this"
-        )
-    closed = read_closed_leads(X_EDUCATION, "Converted", "1")
+    if not x_education.PATH.is_file():
+        pytest.skip(x_education.ABSENT)
+    closed = x_education.closed_leads(exclude=())
     leaks = find_leaks(training_set(closed.leads, closed.labels.tolist()), seed=0)
     assert {leak.column: leak.code for leak in leaks} == {
         "attribute.Tags": "predicts_too_well",
