@@ -49,6 +49,7 @@ class Status:
         return (
             self.running
             and not self.paused
+            and not (self.scoring and self.scoring.get("model_refused"))
             and all(process.state == "RUNNING" and process.ready is not False for process in self.processes)
             and all(check is not None and check.status == "ok" for check in (self.database, self.broker))
         )
@@ -137,6 +138,9 @@ def show(status: Status) -> None:
             screen.print(f"{check.name}: {check.detail}", soft_wrap=True, highlight=False)
     for row in status.paused:
         screen.print(paused_in_words(row), soft_wrap=True, highlight=False, style="bold red")
+    if status.scoring and (refused := status.scoring.get("model_refused")):
+        words = f"Since {refused['since']}: {refused['detail']}"
+        screen.print(words, soft_wrap=True, highlight=False, markup=False, style="bold red")
     if status.spool is not None:
         check = checks.spool(status.spool)
         screen.print(f"{check.name}: {check.detail}", soft_wrap=True, highlight=False)

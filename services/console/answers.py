@@ -214,9 +214,18 @@ class Publication(Answer):
     comment: str = ""
 
 
+class Refusal(Answer):
+    """That the model published last does not load; `serving` scores meanwhile, None: nobody is scored."""
+
+    version: str
+    since: datetime
+    serving: str | None = None
+
+
 class Models(Answer):
     models: list[Model] = []
     publications: list[Publication] = []
+    refused: Refusal | None = None
 
 
 class Owner(Answer):

@@ -108,7 +108,7 @@ def from_bytes(data: bytes, expected_sha256: str) -> Model:
         )
     try:
         return _from_json(orjson.loads(data))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelCorrupt(
             f"The file is not a model that this release reads ({error}). Train again, or install the release "
             "that made it."

@@ -1,6 +1,5 @@
 """Models, thresholds and trainings in Postgres."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,14 +13,36 @@ _QUERIES = load_queries(Path(__file__).parent / "sql" / "models.sql")
 Row = dict[str, Any]
 
 
-def published_models(connection: Connection) -> list[tuple[str, datetime]]:
-    """(version, when published), the newest first; the next one serves where the first does not load."""
+def published_models(connection: Connection) -> list[tuple[str, int]]:
+    """(version, its latest publication), the newest first; the next serves where the first does not load."""
     rows = connection.execute(_QUERIES["published_models"]).fetchall()
-    return [(row["model_version"], row["published_at"]) for row in rows]
+    return [(row["model_version"], row["publication_id"]) for row in rows]
 
 
 def published_version(connection: Connection) -> str | None:
     return next((version for version, _ in published_models(connection)), None)
+
+
+def serving_version(connection: Connection) -> str | None:
+    """What scores: the model published last, or the one that took its place because it does not load."""
+    row = connection.execute(_QUERIES["serving_model"]).fetchone()
+    return row["model_version"] if row else None
+
+
+def refused(connection: Connection) -> Row | None:
+    """{version, since, serving} while the model published last does not load, as the workers find it."""
+    return connection.execute(_QUERIES["model_refused"]).fetchone()
+
+
+def say_refused(connection: Connection, publication_id: int, serving: str | None) -> None:
+    """That what was published does not load; again every few seconds, or it counts as mended."""
+    connection.execute(_QUERIES["say_refused"], {"publication_id": publication_id, "serving": serving})
+
+
+def intact(connection: Connection, model_version: str) -> bool:
+    """Whether the stored file is still the one that was published."""
+    row = connection.execute(_QUERIES["model_intact"], {"model_version": model_version}).fetchone()
+    return bool(row and row["intact"])
 
 
 def artifact(connection: Connection, model_version: str) -> tuple[bytes, str] | None:

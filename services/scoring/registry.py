@@ -1,7 +1,6 @@
 """The published model and policy: asked for once a batch, loaded when they changed."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Lock
 
 import structlog
@@ -23,13 +22,13 @@ class Published:
 
 
 class Registry:
-    """Remembers the loaded model. A file that does not load is reported and the last good one serves."""
+    """Remembers the loaded model. Where the one published last does not load, the last good one serves."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._model: Model | None = None
         self._policies = Policies()
-        self._refused: set[tuple[str, datetime]] = set()
+        self._refused: set[int] = set()
 
     def published(self, connection: Connection) -> Published | None:
         """None when nothing was published yet: leads stay unscored."""
@@ -38,14 +37,28 @@ class Registry:
         if not newest_first or policy is None:
             return None
         with self._lock:
-            loading = (self._loaded(connection, version, at) for version, at in newest_first)
+            loading = (self._loaded(connection, version, of) for version, of in newest_first)
             self._model = next(filter(None, loading), self._model)
             return Published(self._model, policy) if self._model else None
 
-    def _loaded(self, connection: Connection, version: str, published_at: datetime) -> Model | None:
+    def watch(self, connection: Connection) -> None:
+        """Say in Postgres, for people to see, that the model published last does not load, while that is so.
+
+        A file damaged once it was loaded is said too: the worker would not have it after a restart.
+        """
+        newest_first = model_store.published_models(connection)
+        if not newest_first:
+            return
+        self.published(connection)
+        version, publication_id = newest_first[0]
+        if publication_id in self._refused or not model_store.intact(connection, version):
+            serving = self._model.version if self._model else None
+            model_store.say_refused(connection, publication_id, serving)
+
+    def _loaded(self, connection: Connection, version: str, publication_id: int) -> Model | None:
         if self._model and self._model.version == version:
             return self._model
-        if (version, published_at) in self._refused:
+        if publication_id in self._refused:
             return None
         stored = model_store.artifact(connection, version)
         try:
@@ -53,6 +66,6 @@ class Registry:
                 raise ModelCorrupt("no file")
             return from_bytes(*stored)
         except ModelCorrupt:
-            self._refused.add((version, published_at))
+            self._refused.add(publication_id)
             log.error("model_refused", model=version, serving=self._model.version if self._model else None)
             return None

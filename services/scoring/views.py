@@ -93,6 +93,24 @@ def lead_page(
     }
 
 
+def model_refused(row: Row | None) -> dict[str, Any] | None:
+    """That the model published last does not load, what scores meanwhile, and what to do."""
+    if row is None:
+        return None
+    match row["serving"]:
+        case None:
+            meanwhile = "No earlier one loads either, so nobody is scored until then."
+        case serving if serving == row["version"]:
+            meanwhile = "The worker goes on with the copy in its memory, until it is restarted."
+        case serving:
+            meanwhile = f"Model {serving}, the last good one, goes on scoring."
+    detail = (
+        f"The file of model {row['version']}, published last, is damaged or missing. {meanwhile} Publish an "
+        "earlier model (POST /v1/models/<version>/publish) or train again (eclaireur train)."
+    )
+    return {**row, "detail": detail}
+
+
 def reasons_in_words(reasons: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:
     """Stored reasons, each with its text."""
     return [_reason(reason, language) for reason in reasons]

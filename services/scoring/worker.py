@@ -41,14 +41,15 @@ def run(settings: ScoringSettings, stop: threading.Event) -> None:
     with contextlib.ExitStack() as stack:
         publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
         stack.callback(publisher.close)
-        # One connection each for the batch, the relay and the four beside them, and one to spare.
-        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=7))
+        # One connection each for the batch, the relay and the five beside them, and one to spare.
+        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA, max_size=8))
         outbox_relay = relay(pool, publisher)
         refresh = Repeated("refresh", lambda: refresh_stale(pool, registry, settings), idle_s=1.0)
         training = Repeated("training", lambda: trainings.run_next(pool, stop), idle_s=0.5)
         quality = Repeated("quality", Watch(pool).once, idle_s=PAUSE_S)
         compare = Repeated("compare", lambda: compare_leads(pool), idle_s=2.0)
-        for thread in (outbox_relay, refresh, training, quality, compare):
+        watch = Repeated("model", lambda: watch_model(pool, registry), idle_s=5.0)
+        for thread in (outbox_relay, refresh, training, quality, compare, watch):
             thread.start()
             stack.callback(thread.stop)
         stack.callback(stop.set)  # first of all: a training under way ends by it
@@ -99,6 +100,13 @@ def compare_leads(pool: Pool) -> bool:
     if compared:
         log.info("leads_compared", leads=compared)
     return compared == COMPARE_BATCH
+
+
+def watch_model(pool: Pool, registry: Registry) -> bool:
+    """Say when the model published last does not load; False: there is no more to do."""
+    with pool.connection() as connection:
+        registry.watch(connection)
+    return False
 
 
 if __name__ == "__main__":

@@ -164,6 +164,56 @@ def test_a_person_brings_an_earlier_model_back_and_says_why(installation: Instal
     assert serving.policy.cuts == cuts["cuts"], "its own grades come back with it"
 
 
+def test_a_damaged_model_is_told_with_what_serves_and_since_when_until_another_is_published(
+    get: Get, installation: Installation
+) -> None:
+    good, damaged = publish_a_model(installation), publish_a_model(installation, seed=2)
+    loaded, restarted = Registry(), Registry()
+
+    def look(registry: Registry) -> dict[str, Any] | None:
+        with installation.connect(store.SCHEMA) as connection:
+            registry.watch(connection)
+        told: dict[str, Any] | None = get("status")["model_refused"]
+        return told
+
+    assert look(loaded) is None
+    rows(installation, "UPDATE model SET artifact = 'cut' WHERE model_version = %s RETURNING 1", damaged)
+    told = look(loaded)
+    assert told, "damaged once it was loaded"
+    assert (told["version"], told["serving"]) == (damaged, damaged)
+    assert "until it is restarted" in told["detail"]
+    again = look(restarted)
+    assert again
+    assert (again["version"], again["serving"], again["since"]) == (damaged, good, told["since"])
+    for words in (damaged, good, "POST /v1/models/<version>/publish", "eclaireur train"):
+        assert words in again["detail"]
+    assert get("models")["refused"] == again
+    assert get("status")["model_version"] == get("queue")["model"]["version"] == good
+    take_in(installation, [created()], registry=restarted)
+    assert only_lead(installation)["model_version"] == good
+
+    token = installation.person_token(installation.person("marketing"))
+    with running_api(create_app, ScoringSettings, installation, token) as marketing:
+        done = marketing.post(f"/v1/models/{good}/publish", json={"comment": "the other is damaged"})
+        assert done.status_code == 200, done.text
+    assert look(restarted) is None
+    assert (get("status")["model_version"], get("models")["refused"]) == (good, None)
+
+
+def test_where_no_model_loads_leads_stay_unscored_and_the_status_says_it(
+    get: Get, installation: Installation
+) -> None:
+    version, registry = publish_a_model(installation), Registry()
+    rows(installation, "UPDATE model SET artifact = 'cut' RETURNING 1")
+    take_in(installation, [created()], registry=registry)
+    with installation.connect(store.SCHEMA) as connection:
+        registry.watch(connection)
+    told = get("status")
+    assert (told["model_version"], told["model_refused"]["version"]) == (None, version)
+    assert "nobody is scored" in told["model_refused"]["detail"]
+    assert get("queue")["leads"][0]["unscored_reason"] == "no_model"
+
+
 def test_a_machine_publishes_no_model_and_a_damaged_file_is_not_published(
     client: FlaskClient, installation: Installation
 ) -> None:

@@ -5,10 +5,11 @@ import threading
 import pytest
 import structlog
 
-from services.scoring import handlers, model_store, store
+from services.scoring import handlers, model_store, store, worker
 from services.scoring.learning.fit import fit
 from services.scoring.model import from_bytes, score, to_bytes
 from services.scoring.registry import Registry
+from services.scoring.settings import ScoringSettings
 from shared.contracts.topics import CRM_EVENTS, CRM_REJECTED, DELIVERY_STEPS, LEAD_MESSAGES, LEAD_SCORED
 from shared.contracts.validation import check
 from shared.records import Record
@@ -196,6 +197,34 @@ def test_a_corrupt_model_leaves_the_last_good_one_serving(installation: Installa
         assert (refused["log_level"], refused["model"]) == ("error", result.model.version)
     scores = rows(installation, "SELECT model_version FROM score")
     assert [score["model_version"] for score in scores] == [good, good]
+
+
+def test_a_worker_started_on_a_damaged_model_scores_with_the_former_one_and_says_so(
+    installation: Installation,
+) -> None:
+    take_in(installation, [created()])
+    good, damaged = publish_a_model(installation), publish_a_model(installation, seed=2)
+    rows(installation, "UPDATE model SET artifact = 'cut' WHERE model_version = %s RETURNING 1", damaged)
+    settings = ScoringSettings(
+        database_url=installation.database_url,
+        kafka_bootstrap_servers=installation.platform.bootstrap,
+        token_secret=installation.token_secret,
+        topic_prefix=installation.topic_prefix,
+    )
+    stop = threading.Event()
+    running = threading.Thread(target=worker.run, args=(settings, stop))
+    running.start()
+    try:
+        with installation.connect(store.SCHEMA) as connection:
+            wait_until(lambda: model_store.refused(connection), what="the worker says it")
+            told = model_store.refused(connection)
+            wait_until(lambda: only_lead(installation)["model_version"], what="the lead is scored")
+    finally:
+        stop.set()
+        running.join()
+    assert told
+    assert (told["version"], told["serving"]) == (damaged, good)
+    assert only_lead(installation)["model_version"] == good
 
 
 def test_a_model_mended_by_the_same_training_serves_again(installation: Installation) -> None:

@@ -18,6 +18,7 @@ pages = Blueprint("model", __name__)
 SHOWN = 10
 NOTHING: dict[str, Any] = {
     "published": None, "card": None, "verdict": None, "others": [], "publications": [],
+    "refused": None,
 }  # fmt: skip
 
 
@@ -40,14 +41,18 @@ def page() -> str:
         answer = sessions.scoring().models()
     except ServiceDown as error:
         return render_template("model.html", down=[error.service], **NOTHING)
-    published = next((model for model in answer.models if model.published), None)
+    refused = answer.refused
+    published = next(
+        (m for m in answer.models if (m.model_version == refused.serving if refused else m.published)), None
+    )
     return render_template(
         "model.html",
         down=[],
         published=published,
         card=read_card(published) if published else None,
-        verdict=None if published else _verdict(),
-        others=[(model, read_card(model).auc) for model in answer.models if model is not published][:SHOWN],
+        verdict=None if published or refused else _verdict(),
+        others=[(model, read_card(model).auc) for model in answer.models if not model.published][:SHOWN],
+        refused=refused,
         publications=answer.publications[:SHOWN],
     )
 

@@ -58,7 +58,7 @@ def register(api: APIBlueprint, pool: Pool) -> None:
                 limit=query.limit + 1,
             )
             counts = store.queue_counts(connection)
-            version = model_store.published_version(connection)
+            version = model_store.serving_version(connection)
             view = in_view(connection, policies, [row["lead_id"] for row in rows])
         shown, cursor = page(rows, query.limit, lambda row: [row["queue_rank"], row["lead_id"]])
         return answer(
@@ -148,7 +148,7 @@ def in_view(connection: Connection, policies: Policies, leads: Sequence[UUID]) -
 def lead_page(connection: Connection, policies: Policies, asked: UUID) -> dict[str, Any]:
     row = known_lead(connection, asked)
     lead_id = row["lead_id"]
-    published = model_store.published_version(connection) is not None
+    published = model_store.serving_version(connection) is not None
     priorities = grouping_store.priorities(connection)
     merged = sorted(grouping_store.merged_from(connection, [lead_id]))
     account = row["account"]

@@ -7,8 +7,8 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.scoring import model_store
-from services.scoring.model import digest
+from services.scoring import model_store, views
+from services.scoring.model import ModelCorrupt, from_bytes
 from shared.http import Problem, answer, named_person, principal, requires
 from shared.postgres import Pool
 from shared.text import Text
@@ -33,13 +33,17 @@ def register(api: APIBlueprint, pool: Pool) -> None:
     @api.get("/models")
     @requires("models:read")
     def models() -> Response:
-        """Every model with its card, the newest first; and which one was published when, by whom and why."""
+        """Every model with its card, the newest first; and which one was published when, by whom and why.
+        `refused` while the one published last does not load."""
         with pool.connection() as connection:
             rows = model_store.all_models(connection)
             publications = model_store.publications(connection)
+            refused = model_store.refused(connection)
         current = publications[0]["model_version"] if publications else None
         listed = [row | {"published": row["model_version"] == current} for row in rows]
-        return answer({"models": listed, "publications": publications})
+        return answer(
+            {"models": listed, "publications": publications, "refused": views.model_refused(refused)}
+        )
 
     @api.post("/models/<model_version>/publish")
     @requires("models:write")
@@ -50,9 +54,11 @@ def register(api: APIBlueprint, pool: Pool) -> None:
             stored = model_store.artifact(connection, path.model_version)
             if stored is None:
                 raise Problem(404, "No such model", "GET /v1/models lists them.")
-            if digest(stored[0]) != stored[1]:
+            try:
+                from_bytes(*stored)
+            except ModelCorrupt as error:
                 damaged = "The model's file is damaged. Publish another, or train again."
-                raise Problem(409, "Not possible now", damaged)
+                raise Problem(409, "Not possible now", damaged) from error
             if model_store.published_version(connection) == path.model_version:
                 raise Problem(409, "Not possible now", "It is the current model already.")
             model_store.make_current(connection, path.model_version, by, body.comment)

@@ -3,7 +3,7 @@
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
-from services.scoring import model_store, store
+from services.scoring import model_store, store, views
 from shared.contracts.topics import CRM_EVENTS
 from shared.http import answer, requires, unavailable
 from shared.kafka import pauses
@@ -16,7 +16,8 @@ def register(api: APIBlueprint, pool: Pool, log_ends: LogEnds, topic_prefix: str
     @api.get("/status")
     @requires("status:read")
     def status() -> Response:
-        """How many events wait to be scored, and how many leads there are."""
+        """How many events wait to be scored, how many leads there are and which model scores; `model_refused`
+        while the one published last does not load."""
         try:
             ends = log_ends.of(CRM_EVENTS)
         except BrokerUnavailable as error:
@@ -24,13 +25,15 @@ def register(api: APIBlueprint, pool: Pool, log_ends: LogEnds, topic_prefix: str
         with pool.connection() as connection:
             read_to = store.stored_offsets(connection, topic_prefix + CRM_EVENTS)
             totals = store.lead_totals(connection)
-            version = model_store.published_version(connection)
+            version = model_store.serving_version(connection)
+            refused = model_store.refused(connection)
             paused = pauses.paused(connection)
         return answer(
             {
                 "events_waiting": sum(max(0, end - read_to.get(number, 0)) for number, end in ends.items()),
                 **{f"leads_{name}": count for name, count in totals.items()},
                 "model_version": version,
+                "model_refused": views.model_refused(refused),
                 "paused": paused,
             }
         )

@@ -1,7 +1,30 @@
 -- name: published_models
--- The latest published first; the second serves where the first does not load.
-SELECT model_version, max(published_at) AS published_at FROM publication
-GROUP BY model_version ORDER BY max(publication_id) DESC LIMIT 3
+-- The latest published first; the next one serves where the first does not load.
+SELECT model_version, max(publication_id) AS publication_id FROM publication
+GROUP BY model_version ORDER BY max(publication_id) DESC LIMIT 100
+
+-- name: serving_model
+-- The one published last, or what workers say that they score with instead.
+SELECT CASE WHEN r.publication_id IS NULL THEN p.model_version ELSE r.serving END AS model_version
+FROM publication p
+LEFT JOIN model_refusal r ON r.publication_id = p.publication_id AND r.seen_at > now() - interval '1 minute'
+ORDER BY p.publication_id DESC LIMIT 1
+
+-- name: model_refused
+-- Of the model published last alone: another one published settles it.
+SELECT p.model_version AS version, r.since, r.serving
+FROM model_refusal r JOIN publication p USING (publication_id)
+WHERE r.publication_id = (SELECT max(publication_id) FROM publication)
+  AND r.seen_at > now() - interval '1 minute'
+
+-- name: say_refused
+INSERT INTO model_refusal AS known (publication_id, serving) VALUES (%(publication_id)s, %(serving)s)
+ON CONFLICT (publication_id) DO UPDATE SET
+    seen_at = now(), serving = EXCLUDED.serving,
+    since = CASE WHEN known.seen_at > now() - interval '1 minute' THEN known.since ELSE now() END
+
+-- name: model_intact
+SELECT encode(sha256(artifact), 'hex') = lower(sha256) AS intact FROM model WHERE model_version = %(model_version)s
 
 -- name: model_artifact
 SELECT artifact, sha256 FROM model WHERE model_version = %(model_version)s

@@ -68,6 +68,7 @@ class FakeServices:
                 "comment": "",
             }
         ]
+        self.refused_model: dict[str, Any] | None = None
         self.models: list[dict[str, Any]] = [
             {
                 "model_version": "3f9a1c52d0be",
@@ -177,7 +178,8 @@ class FakeServices:
             case "GET", ["status"]:
                 return 200, self.status
             case "GET", ["models"]:
-                return 200, {"models": self.models, "publications": self.publications}
+                told = {"publications": self.publications, "refused": self.refused_model}
+                return 200, {"models": self.models, **told}
             case "POST", ["models", version, "publish"]:
                 return self._publish(version, body)
             case "GET", ["quality"]:

@@ -167,6 +167,29 @@ def test_an_earlier_model_is_brought_back_with_a_reason_that_the_page_keeps(
     assert "It is the current model already." in again.text
 
 
+@pytest.mark.parametrize(
+    ("serving", "said"),
+    [
+        ("77aa", "Model 77aa, the last good one, goes on scoring."),
+        ("3f9a1c52d0be", "It goes on scoring from memory until the worker restarts."),
+        (None, "No earlier one can be read either, so new events are not scored."),
+    ],
+)
+def test_the_model_page_says_that_the_published_file_is_damaged_and_offers_another(
+    console: Flask, services: FakeServices, serving: str | None, said: str
+) -> None:
+    services.models.append({"model_version": "77aa", "kind": "logistic", "card": services.models[0]["card"]})
+    since = services.models[0]["created_at"]
+    services.refused_model = {"version": "3f9a1c52d0be", "since": since, "serving": serving}
+    page = sign_in(console.test_client(), email="marie@example.fr").get("/model").text
+    assert "The file of model 3f9a1c52d0be, published last, is damaged or missing." in page
+    assert said in page
+    assert ("Version 77aa" in page) == (serving == "77aa")
+    assert ("No model can be read for now" in page) == (serving is None)
+    assert "/model/77aa/publish" in page
+    assert "/model/3f9a1c52d0be/publish" not in page
+
+
 def test_without_a_model_the_page_says_what_there_is_to_learn_from(
     rep: FlaskClient, services: FakeServices
 ) -> None:
