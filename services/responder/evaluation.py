@@ -4,6 +4,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.responder.embedding import Embedder, default_cache
 from services.responder.language import message_language
-from services.responder.matching import WEIGHTS, Matcher, Ranking, Weights
+from services.responder.matching import WEIGHTS, Matcher, Ranking, Weights, learns
 from services.responder.trade import Topics, trade_topics
 from shared.errors import UserError
 from shared.tabular import read_rows
@@ -34,15 +35,16 @@ class NothingToEvaluate(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The embedding of every text, and what makes topics of it."""
+    """The embedding of every text, and what makes topics of it: asked for once there is a head to learn."""
 
     vectors: dict[str, Matrix]
-    topics: Topics
+    topics: Callable[[], Topics]
 
     def matcher(self, rows: Sequence[tuple[str, str]], seed: int) -> Matcher:
         """Learnt from (text, label) rows."""
         texts, labels = [text for text, _ in rows], [label for _, label in rows]
-        return Matcher(texts, self._of(texts), labels, topics=self.topics, seed=seed)
+        topics = self.topics() if learns(labels) else None
+        return Matcher(texts, self._of(texts), labels, topics=topics, seed=seed)
 
     def rank(self, matcher: Matcher, rows: Sequence[tuple[str, str]], weights: Weights) -> Ranking:
         """What the texts of (text, label) rows ask for."""
@@ -76,7 +78,7 @@ def evaluate_files(
         raise NothingToEvaluate("There is nothing to evaluate: both files need rows with a text and a label.")
     texts = list(dict.fromkeys(text for text, _ in (*known, *asked)))
     vectors = dict(zip(texts, _embedded(embedder, texts, progress), strict=True))
-    read = Texts(vectors, trade_topics(embedder, default_cache()))
+    read = Texts(vectors, cache(partial(trade_topics, embedder, default_cache())))
     language = _language_of(text for text, _ in asked)
     draws = [
         _measured(

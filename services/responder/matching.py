@@ -99,6 +99,11 @@ def rerank(
     return weights.of_likeness(meaning, shared)[0], shared[0]
 
 
+def learns(labels: Sequence[str]) -> bool:
+    """Whether a head is learnt from examples with these labels."""
+    return can_learn(labels) and float(np.median(list(Counter(labels).values()))) >= LEARNT_FROM
+
+
 class Matcher:
     """Ranks labels by their examples: titles and texts of replies, messages that they answered."""
 
@@ -114,11 +119,8 @@ class Matcher:
         self.labels = tuple(sorted(set(labels)))
         places = {label: place for place, label in enumerate(self.labels)}
         self._columns = np.array([places[label] for label in labels], dtype=np.intp)
-        median = float(np.median(list(Counter(labels).values()))) if labels else 0.0
         self._head: Head | None = (
-            fit(texts, vectors, labels, topics=topics, seed=seed)
-            if median >= LEARNT_FROM and can_learn(labels)
-            else None
+            fit(texts, vectors, labels, topics=topics, seed=seed) if learns(labels) else None
         )
         self._compared = len(texts) <= _MOST_COMPARED or self._head is None
         self._vectors = vectors

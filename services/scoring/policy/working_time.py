@@ -60,15 +60,6 @@ class Calendar:
             local = datetime.combine(following, local.timetz())
         return self.after_hours(local.astimezone(UTC), 0)
 
-    def hours_between(self, start: datetime, end: datetime) -> float:
-        """Hours of work from `start` to `end`."""
-        worked = timedelta()
-        for opens, closes in self._spans(start):
-            if opens >= end:
-                break
-            worked += max(timedelta(), min(closes, end) - max(opens, start))
-        return worked / timedelta(hours=1)
-
     def _spans(self, start: datetime) -> Iterator[tuple[datetime, datetime]]:
         """Spans of work, in UTC, from the one that ends after `start` on."""
         first = start.astimezone(self.zone).date()

@@ -398,10 +398,15 @@ def test_two_days_are_two_working_days_and_absence_is_none() -> None:
 @given(
     st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - as hypothesis wants
     st.floats(0.1, 60),
+    st.floats(0.1, 60),
 )
-def test_as_many_hours_are_worked_until_a_deadline_as_it_says(start: datetime, hours: float) -> None:
+def test_hours_of_work_add_up(start: datetime, first: float, then: float) -> None:
     calendar = decider().calendar
-    assert calendar.hours_between(start, calendar.after_hours(start, hours)) == pytest.approx(hours, abs=1e-6)
+    at_once = calendar.after_hours(start, first + then)
+    in_two = calendar.after_hours(calendar.after_hours(start, first), then)
+    # A span's end and the next one's beginning are the same working moment.
+    apart = calendar.after_hours(in_two, 1) - calendar.after_hours(at_once, 1)
+    assert abs(apart) < timedelta(milliseconds=1)
 
 
 def test_first_contact_is_due_by_grade() -> None:
