@@ -46,6 +46,7 @@ from services.console.views import (
     reference,
     sign_in,
     sources,
+    studio_editor,
     today,
 )
 from shared.auth.store import SCHEMA
@@ -118,6 +119,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
         knowledge,
         reference,
         model,
+        studio_editor,
     ):
         app.register_blueprint(pages.pages)
     sign_in.limit_attempts(app)
@@ -187,6 +189,7 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         source_kind=wording.source_kind,
         passage_kind=wording.passage_kind,
         day=wording.day,
+        iso_day=wording.iso_day,
         source_kind_name=wording.source_kind_name,
         source_state=wording.source_state,
         service_name=wording.service_name,

@@ -105,8 +105,10 @@ class Service:
     def get(self, answer: type[A], path: str, **query: str | int | None) -> A:
         return self._call(answer, "GET", path, params={k: v for k, v in query.items() if v is not None})
 
-    def post(self, answer: type[A], path: str, body: Mapping[str, Any]) -> A:
-        return self._call(answer, "POST", path, json=body)
+    def post(
+        self, answer: type[A], path: str, body: Mapping[str, Any], *, timeout: httpx.Timeout = TIMEOUT
+    ) -> A:
+        return self._call(answer, "POST", path, json=body, timeout=timeout)
 
     def put(self, answer: type[A], path: str, body: Mapping[str, Any]) -> A:
         return self._call(answer, "PUT", path, json=body)

@@ -98,6 +98,11 @@ def day(on: date) -> str:
     return format_date(on, "d MMM y", locale=get_locale())
 
 
+def iso_day(on: str) -> str:
+    """A day that a service gives as 2026-03-14."""
+    return day(date.fromisoformat(on))
+
+
 def in_full(moment: datetime) -> str:
     zone: tzinfo = get_timezone() or UTC
     return format_datetime(moment.astimezone(zone), "full", locale=get_locale())
@@ -298,6 +303,8 @@ def who(name: str) -> str:
     """A person or an API key, as the services name them; the first person's name is ours."""
     if name == "Administrator":
         return gettext("Administrator")
+    if name == "training":
+        return gettext("the training")
     kind, _, key = name.partition(":")
     return gettext("key %(name)s", name=key) if kind == "key" else name
 

@@ -54,7 +54,9 @@ def register(api: APIBlueprint, pool: Pool) -> None:
     @api.get("/policies")
     @requires("thresholds:read")
     def policies(query: PageQuery) -> Response:
-        """Every version with its document, the newest first; which was in force when, by whom and why."""
+        """Every version with its document, the newest first; which was in force when, by whom and why.
+
+        `defaults` is what {} stands for."""
         (before,) = cursor_values(query.cursor, int)
         with pool.connection() as connection:
             rows = store.versions(connection, before=before, limit=query.limit + 1)
@@ -69,6 +71,7 @@ def register(api: APIBlueprint, pool: Pool) -> None:
                 "in_force": current,
                 "version_in_force": _version(held) if held else None,
                 "publications": publications,
+                "defaults": Policy().to_json(),
             }
         )
 

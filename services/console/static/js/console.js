@@ -3,6 +3,7 @@ import { start as drafts } from "./draft.js";
 import { start as keys } from "./keys.js";
 import { start as list } from "./list.js";
 import { start as sources } from "./sources.js";
+import { start as studio } from "./studio.js";
 import { start as updates } from "./updates.js";
 
 document.documentElement.classList.add("scripted");
@@ -10,4 +11,5 @@ drafts();
 list();
 keys();
 sources();
+studio();
 updates();

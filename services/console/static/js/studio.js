@@ -1,0 +1,118 @@
+// The Studio: what a change would do, asked for as it is made; the last answer stays until the next is there.
+import { fetchFragment, replace, say } from "./fragment.js";
+import { show, start as histogram } from "./histogram.js";
+
+const PAUSE_MS = 350;
+let waiting = null;
+let asking = null;
+let changed = false;
+
+const form = () => document.getElementById("studio");
+
+function send(command, signal) {
+  const body = new FormData(form());
+  body.set("do", command);
+  return fetchFragment(form().action, { method: "POST", body, signal });
+}
+
+const busy = (on) => form().querySelector(".waits").toggleAttribute("data-idle", !on);
+
+async function effect() {
+  asking?.abort();
+  const mine = new AbortController();
+  asking = mine;
+  const place = document.getElementById("effect");
+  busy(true);
+  const answer = await send("effect", mine.signal);
+  if (mine.signal.aborted) return;
+  busy(false);
+  if (!answer) return;
+  replace(place, answer.html);
+  const told = place.querySelector("[data-say]");
+  if (!told) return;
+  say(told.dataset.say);
+  document.querySelector(".effect-bar").textContent = `${told.dataset.say} ↓`;
+}
+
+function later() {
+  clearTimeout(waiting);
+  waiting = setTimeout(effect, PAUSE_MS);
+}
+
+// A button or a choice that changes what the form holds: the form comes back with it.
+async function edit(command) {
+  clearTimeout(waiting);
+  const editor = document.getElementById("editor");
+  editor.setAttribute("aria-busy", "true");
+  const answer = await send(command);
+  editor.removeAttribute("aria-busy");
+  if (!answer || answer.status !== 200) return;
+  replace(editor, answer.html);
+  focusAfter(command);
+  if (!command.endsWith(".test")) effect();
+}
+
+// The new part of what was added, the moved item's own button, or the part that something was taken from.
+function focusAfter(command) {
+  const parts = command.split(".");
+  const verb = parts.pop();
+  const at = Number(parts[1]);
+  const items = [...document.querySelectorAll(`#${parts[0]} .item`)];
+  if (command === "by") document.getElementById("grades.by")?.focus();
+  else if (verb === "test") document.getElementById(command)?.focus();
+  else if (verb === "up" || verb === "down") {
+    const moved = `${parts[0]}.${verb === "up" ? at - 1 : at + 1}`;
+    (document.getElementById(`${moved}.${verb}`) ?? document.querySelector(`[id="${moved}"] .item-buttons button`))?.focus();
+  } else if (verb === "add" && parts.length === 1 && items.length) {
+    const last = document.querySelector(`#${parts[0]} .item:last-of-type`);
+    const added = parts[0] === "rules" ? last : (items[items.length - 2] ?? last);
+    added.querySelector("select, input:not([type=hidden])")?.focus();
+  } else if (verb === "add" && parts.length > 1) {
+    const lines = document.querySelectorAll(`[id="${parts[0]}.${parts[1]}"] .leaf select`);
+    lines[lines.length - 2]?.focus();
+  } else if (verb === "remove") {
+    (items[at] ?? document.getElementById(`${parts[0]}.add`) ?? document.querySelector(`#grades summary`))
+      ?.querySelector?.("select, button, input:not([type=hidden])")
+      ?.focus();
+  }
+}
+
+async function load(place) {
+  const inner = place.querySelector(".loaded");
+  inner.textContent = place.dataset.waits;
+  inner.setAttribute("aria-busy", "true");
+  const answer = await fetchFragment(place.dataset.load);
+  inner.removeAttribute("aria-busy");
+  if (answer) replace(inner, answer.html);
+}
+
+export function start() {
+  for (const place of document.querySelectorAll("[data-load]")) load(place);
+  if (!form()) return;
+  histogram();
+  form().addEventListener("input", (event) => {
+    changed = true;
+    if (event.target.id === "comment") return;
+    if (event.target.matches("[id$='.field']")) {
+      event.target.closest(".leaf").querySelector(".leaf-value").setAttribute("list", `values-${event.target.value}`);
+    }
+    if (event.target.dataset.do) edit(event.target.dataset.do);
+    else later();
+  });
+  form().addEventListener("submit", (event) => {
+    const command = event.submitter?.value ?? "effect";
+    if (command === "keep") {
+      changed = false;
+      return;
+    }
+    event.preventDefault();
+    if (command === "effect") effect();
+    else edit(command);
+    if (!command.endsWith(".test") && command !== "effect") changed = true;
+  });
+  addEventListener("beforeunload", (event) => {
+    if (changed) event.preventDefault();
+  });
+  show();
+  effect();
+}
