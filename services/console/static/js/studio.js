@@ -49,7 +49,7 @@ async function edit(command) {
   if (!answer || answer.status !== 200) return;
   replace(editor, answer.html);
   focusAfter(command);
-  if (!command.endsWith(".test")) effect();
+  effect();
 }
 
 // The new part of what was added, the moved item's own button, or the part that something was taken from.
