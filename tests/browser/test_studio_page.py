@@ -33,7 +33,7 @@ def leads(count: int) -> list[dict[str, Any]]:
             "attributes": {"size": SIZES[n % 6]},
         }
         owner = "lea" if n % 2 else "paul"
-        made.append(event(f"c{n}", subject=str(n), history=False, lead=who, owner=owner))
+        made.append(event(f"c{n}", subject=str(n), history=False, lead=who, owner=owner, amount=500 + n))
         made += [
             event(
                 f"v{n}-{visit}", "crm.page.viewed", subject=str(n), hours=1 + visit, history=False, url="/p"
@@ -94,8 +94,7 @@ def with_leads(stack: Stack) -> Stack:
 
 def counted(opened: Page) -> None:
     """Wait until the effect is that of what the form says."""
-    opened.wait_for_timeout(400)  # the pause before it is asked for
-    expect(opened.locator(".waits[data-idle]")).to_have_count(1)
+    expect(opened.locator("#studio[data-counted]")).to_have_count(1)
 
 
 def cells(opened: Page, selector: str) -> list[str]:
@@ -336,6 +335,7 @@ def test_the_studio_and_the_api_give_the_same(with_leads: Stack) -> None:
         "rules": [rule], "next_actions": [nested, {"action": "no_action"}],
         "deadlines": {"working_hours": {"holidays": None, "closed_on": ["2031-12-24"]}},
         "workload": {"reps": 3},
+        "priority": {"by": "expected_value", "segment_by": None, "urgency": {"least": 0.25}},
     }  # fmt: skip
     version = kept(with_leads, **policy)
     with (

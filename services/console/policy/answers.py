@@ -179,6 +179,37 @@ class OwnerEffect(Answer):
     then: dict[str, int]
 
 
+class Expected(Answer):
+    """`amount` is None where the queue is not ordered by it."""
+
+    wins: float
+    amount: float | None = None
+
+
+class ExpectedNowThen(Answer):
+    now: Expected
+    then: Expected
+
+
+class FirstLead(Answer):
+    """`position_now` is None for a lead that is not in the queue now."""
+
+    lead_id: str
+    position: int
+    position_now: int | None = None
+    name: str | None = None
+    company: str | None = None
+
+
+class QueueEffect(Answer):
+    """The first of the queue, now beside then."""
+
+    first: int
+    new_among_first: int
+    expected_of_first: ExpectedNowThen
+    leads: Sequence[FirstLead] = ()
+
+
 class Simulation(Answer):
     as_of: datetime
     leads: int
@@ -186,6 +217,7 @@ class Simulation(Answer):
     grades: dict[str, GradeEffect]
     excluded: NowThen
     moves: Moves
+    queue: QueueEffect
     work: Work
     deadlines_missed: dict[str, dict[str, int]]
     owners: Sequence[OwnerEffect] = ()

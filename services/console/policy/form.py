@@ -79,6 +79,7 @@ def read(form: Fields, base: Mapping[str, Any]) -> Document:
         **base,
         "grades": _grades(form, base["grades"]),
         "rules": [_rule(form, place) for place in _places(form, "rules", "do")],
+        "priority": _priority(form, base["priority"]),
         "next_actions": [_next_action(form, place) for place in _places(form, "next_actions", "action")],
         "deadlines": {
             **deadlines,
@@ -137,6 +138,21 @@ def _split(form: Fields, place: str, before: Mapping[str, Any] | None, *, percen
         typed, was = form.get(f"{place}.{grade}", ""), (before or {}).get(grade)
         split[grade] = was if typed == number_field(was, percent=percent) else number(typed, percent=percent)
     return split
+
+
+def _priority(form: Fields, before: Mapping[str, Any]) -> Document:
+    urgency = before["urgency"]
+    return {
+        **before,
+        "by": form.get("priority.by", before["by"]),
+        "segment_by": form.get("priority.segment_by", "") or None,
+        "urgency": {
+            **urgency,
+            "half_life_days": number(form.get("priority.half_life_days", "")),
+            "least": number(form.get("priority.least", ""), percent=True),
+            "message_waiting": number(form.get("priority.message_waiting", "")),
+        },
+    }
 
 
 def _was(form: Fields, place: str) -> Document:

@@ -25,6 +25,7 @@ MOST_DAYS_TOLD = 5
 PARTS: Final = {
     "grades": N_("Grades"),
     "rules": N_("Rules"),
+    "priority": N_("Order of the queue"),
     "next_actions": N_("Next actions"),
     "deadlines": N_("Deadlines and working hours"),
     "workload": N_("Workload"),
@@ -161,6 +162,7 @@ def parts(policy: Document, actions: Mapping[str, str], cuts: Mapping[str, Any] 
     told = {
         "grades": _grades(policy["grades"], cuts),
         "rules": [_rule(rule) for rule in policy["rules"]],
+        "priority": _priority(policy["priority"]),
         "next_actions": [_next_action(one, actions) for one in policy["next_actions"]],
         "deadlines": _deadlines(policy["deadlines"]),
         "workload": _workload(policy["workload"]),
@@ -246,6 +248,29 @@ def _rule(rule: Document) -> str:
         case _:
             said = N_("At least %(grade)s when %(condition)s: %(reason)s")
     return gettext(said, **values)
+
+
+def _priority(priority: Document) -> list[str]:
+    if priority["by"] == "probability":
+        return [gettext("By chances of conversion, the most likely first.")]
+    urgency, field = priority["urgency"], priority["segment_by"]
+    said = [
+        gettext("By chances × amount × urgency, the greatest first."),
+        gettext(
+            "Urgency halves with every %(days)s days without activity, down to %(least)s.",
+            days=number(urgency["half_life_days"]), least=percent(urgency["least"]),
+        ),
+        gettext(
+            "While a message waits it counts %(times)s times.", times=number(urgency["message_waiting"])
+        ),
+    ]  # fmt: skip
+    if field:
+        missing = gettext(
+            "A missing amount is taken as the median where %(field)s is the same.", field=field_words(field)
+        )
+    else:
+        missing = gettext("A missing amount is taken as the median of the open leads.")
+    return [*said, missing]
 
 
 def _next_action(action: Document, actions: Mapping[str, str]) -> str:

@@ -49,8 +49,8 @@ def test_conditions_are_told_with_brackets_only_where_they_are_needed() -> None:
 
 @pytest.mark.usefixtures("english")
 def test_what_a_later_release_adds_is_told_as_it_is_written() -> None:
-    told = parts({**policy(), "priority": {"by": "amount"}}, ACTIONS)
-    assert (told[-1].title, told[-1].sentences) == ("priority", ['{"by": "amount"}'])
+    told = parts({**policy(), "later": {"by": "amount"}}, ACTIONS)
+    assert (told[-1].title, told[-1].sentences) == ("later", ['{"by": "amount"}'])
 
 
 @pytest.mark.usefixtures("english")

@@ -2,7 +2,10 @@
 import { fetchFragment, replace, say } from "./fragment.js";
 import { show, start as histogram } from "./histogram.js";
 
-const PAUSE_MS = 350;
+// Dropping an answer does not stop the service: where answers take long, they are asked for less often.
+const LEAST_PAUSE_MS = 350;
+const MOST_PAUSE_MS = 2000;
+let pause = LEAST_PAUSE_MS;
 let waiting = null;
 let asking = null;
 let changed = false;
@@ -15,7 +18,10 @@ function send(command, signal) {
   return fetchFragment(form().action, { method: "POST", body, signal });
 }
 
-const busy = (on) => form().querySelector(".waits").toggleAttribute("data-idle", !on);
+function busy(on) {
+  form().querySelector(".waits").toggleAttribute("data-idle", !on);
+  form().toggleAttribute("data-counted", !on);
+}
 
 async function effect() {
   asking?.abort();
@@ -23,9 +29,11 @@ async function effect() {
   asking = mine;
   const place = document.getElementById("effect");
   busy(true);
+  const began = performance.now();
   const answer = await send("effect", mine.signal);
   if (mine.signal.aborted) return;
   busy(false);
+  pause = Math.min(Math.max(performance.now() - began, LEAST_PAUSE_MS), MOST_PAUSE_MS);
   if (!answer) return;
   replace(place, answer.html);
   const told = place.querySelector("[data-say]");
@@ -35,13 +43,15 @@ async function effect() {
 }
 
 function later() {
+  form().removeAttribute("data-counted");
   clearTimeout(waiting);
-  waiting = setTimeout(effect, PAUSE_MS);
+  waiting = setTimeout(effect, pause);
 }
 
 // A button or a choice that changes what the form holds: the form comes back with it.
 async function edit(command) {
   clearTimeout(waiting);
+  form().removeAttribute("data-counted");
   const editor = document.getElementById("editor");
   editor.setAttribute("aria-busy", "true");
   const answer = await send(command);
