@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import get_timezone
@@ -103,7 +104,7 @@ def publish(version: int) -> str | Response | tuple[str, int]:
     """Now, or at a time of the page's time zone."""
     comment = request.form.get("comment", "").strip()
     later = request.form.get("when") == "later"
-    at = _moment(request.form.get("at", "")) if later else None
+    at = moment_of(request.form.get("at", "")) if later else None
     if later and (at is None or at <= datetime.now(UTC)):
         return _version(version, error=gettext("Give a day and a time that are still to come.")), 422
     try:
@@ -228,12 +229,14 @@ def _version(version: int, *, error: str = "") -> str:
     )
 
 
-def _moment(typed: str) -> datetime | None:
+def moment_of(typed: str) -> datetime | None:
+    """What a field for a local day and time holds, in the page's time zone; None when it is none."""
     try:
         local = datetime.fromisoformat(typed)
     except ValueError:
         return None
-    return local if local.tzinfo else local.replace(tzinfo=get_timezone() or UTC)
+    # Not as it is: where pytz is installed Babel answers its zones, whose own offset is that of 1891.
+    return local if local.tzinfo else local.replace(tzinfo=ZoneInfo(str(get_timezone() or UTC)))
 
 
 def read_json(text: str) -> tuple[Any, list[dict[str, Any]]]:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from services.console.policy.changes import Change, changes
 from services.console.policy.cuts import as_chances, from_chances
 from services.console.policy.places import line_of, resolved
 from services.console.policy.words import condition_words, parts
+from services.console.views.studio import moment_of
 from services.scoring.policy.document import Policy
 
 ACTIONS = {"call_now": "Call now"}
@@ -217,3 +219,20 @@ def test_a_place_that_a_service_names_is_found_in_the_text(
 }"""
     found = resolved(json.loads(text), named.split("."))
     assert (found, line_of(text, found)) == (path, line)
+
+
+@pytest.mark.parametrize(
+    ("typed", "moment"),
+    [
+        ("2026-07-01T09:00", "2026-07-01T07:00:00+00:00"),
+        ("2026-12-01T09:00", "2026-12-01T08:00:00+00:00"),
+        ("2026-12-01T09:00Z", "2026-12-01T09:00:00+00:00"),
+        ("tomorrow", None),
+    ],
+)
+def test_a_time_to_publish_is_of_the_houses_time_zone(
+    make_console: Callable[..., Flask], typed: str, moment: str | None
+) -> None:
+    with make_console(time_zone="Europe/Paris").test_request_context():
+        found = moment_of(typed)
+    assert (found.astimezone(UTC).isoformat() if found else None) == moment
