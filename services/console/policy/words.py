@@ -60,6 +60,7 @@ VALUES: Final[Mapping[str, Mapping[Any, str]]] = {
     "draft_status": {
         "waiting": N_("waits for a decision"),
         "no_source": N_("to be written"),
+        "stale": N_("overtaken by a newer message"),
         "approved": N_("approved"),
         "rejected": N_("rejected"),
         "sent": N_("sent"),
