@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
+from tests.browser.people import sign_in
 from tests.browser.pictures import looked_at
-from tests.harness.browser import browser, page
-from tests.harness.platform import PASSWORD, Platform, new_installation
+from tests.harness.browser import page
+from tests.harness.platform import Platform, new_installation
 from tests.harness.processes import servers
 from tests.harness.stack import Stack
 
@@ -28,22 +29,6 @@ def stack(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Itera
         folder, services = tmp_path_factory.mktemp("knowledge"), ("scoring", "responder", "console")
         with servers(services, installation.environment, folder) as urls:
             yield Stack(installation, urls)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as launched:
-        yield launched
-
-
-def sign_in(opened: Page, stack: Stack, email: str) -> None:
-    opened.context.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
-    opened.goto(f"{stack.urls['console']}/login")
-    opened.fill("input[name=email]", email)
-    opened.fill("input[name=password]", PASSWORD)
-    opened.keyboard.press("Enter")
-    expect(opened.locator("nav.nav")).to_be_visible()
 
 
 def test_a_house_learns_from_files_and_replies_and_forgets(

@@ -11,8 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from shared.auth import store as auth
 from shared.auth.store import SCHEMA
+from tests.browser.people import sign_in
 from tests.browser.pictures import looked_at
-from tests.harness.browser import browser, page
+from tests.harness.browser import page
 from tests.harness.history import event, publish_a_model, take_in
 from tests.harness.platform import PASSWORD, Platform, new_installation
 from tests.harness.processes import servers
@@ -52,22 +53,6 @@ def stack(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Itera
         services = ("scoring", "console")
         with servers(services, installation.environment, tmp_path_factory.mktemp("studio")) as urls:
             yield Stack(installation, urls)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as launched:
-        yield launched
-
-
-def sign_in(opened: Page, stack: Stack, email: str) -> None:
-    opened.context.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
-    opened.goto(f"{stack.urls['console']}/login")
-    opened.fill("input[name=email]", email)
-    opened.fill("input[name=password]", PASSWORD)
-    opened.keyboard.press("Enter")
-    expect(opened.locator("nav.nav")).to_be_visible()
 
 
 def go(opened: Page, stack: Stack, path: str) -> None:

@@ -4,67 +4,25 @@ What cannot be read as a number, a time or a condition stays as it was typed: th
 where. What the form does not know, a part or a key of a later release, is kept.
 """
 
-import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from babel.numbers import format_decimal
-from flask_babel import get_locale
-
 from services.console.catalogue import gettext
-from services.console.policy.words import DAYS, GRADES, YES_OR_NO, spans_words
+from services.console.policy.conditions import YES_OR_NO
+from services.console.policy.typed import number, number_field, shown, spans, spans_shown, strict_json
+from services.console.policy.words import DAYS, GRADES
 
 Fields = Mapping[str, str]
 Document = dict[str, Any]
 CUT_GRADES: Final = GRADES[:-1]
 MODEL: Final = "model"
 """Grades by probability without cuts of the house's own: those that the model proposes."""
+WAYS: Final = (MODEL, "probability", "percentile", "capacity")
 _WITHOUT_VALUE: Final = ("known", "missing")
 _LISTS: Final = ("in", "not_in")
 _NUMBERS: Final = ("at_least", "at_most", "above", "below")
-_SPAN: Final = re.compile(r"\s*(\d{1,2})(?:[:hH](\d{2})?)?\s*[-–—à]\s*(\d{1,2})(?:[:hH](\d{2})?)?\s*")
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 MOST_ITEMS: Final = 250
-
-
-def shown(value: Any, *, percent: bool = False) -> str:
-    """A value as it stands in a field; a share as a percentage, without its sign."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
-    if isinstance(value, (int, float)):
-        scaled = round(100 * value, 4) if percent else value
-        return str(format_decimal(scaled, "0.######", locale=get_locale()))
-    if isinstance(value, (list, tuple)):
-        texts = [shown(one) for one in value]
-        return ("; " if any("," in text for text in texts) else ", ").join(texts)
-    return str(value)
-
-
-def number_field(value: Any, *, percent: bool = False) -> str:
-    """As `shown`, the way browsers take it in a number field: with a point."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return shown(value)
-    return f"{round(100 * value if percent else value, 2):.10g}"
-
-
-def number(typed: str, *, percent: bool = False) -> Any:
-    """A number, None for nothing, or the text that is none."""
-    text = re.sub(r"[\s%]", "", typed).replace(",", ".")
-    if not text:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        return typed
-    if not math.isfinite(value):
-        return typed
-    if percent:
-        return round(value / 100, 6)
-    return int(value) if value.is_integer() and "." not in text else value
 
 
 def shown_by(grades: Mapping[str, Any]) -> str:
@@ -107,7 +65,8 @@ def _places(form: Fields, part: str, always: str) -> Iterator[str]:
 
 
 def _grades(form: Fields, before: Mapping[str, Any]) -> Document:
-    by = form.get("grades.by", MODEL)
+    by = form.get("grades.by")
+    by = by if by in WAYS else shown_by(before)
     percent, same = by in (MODEL, "probability"), by == shown_by(before)
     segments = {}
     for place in _places(form, "segments", "name"):
@@ -157,10 +116,7 @@ def _priority(form: Fields, before: Mapping[str, Any]) -> Document:
 
 def _was(form: Fields, place: str) -> Document:
     """The item as it was drawn."""
-    try:
-        was = json.loads(form.get(f"{place}.was", "{}"))
-    except (ValueError, RecursionError):
-        return {}
+    was = _written(form.get(f"{place}.was", "{}"))
     return was if isinstance(was, dict) else {}
 
 
@@ -209,9 +165,9 @@ def _condition(form: Fields, place: str, before: Any) -> Any:
 
 
 def _written(text: str) -> Any:
-    """A condition that was written as JSON."""
+    """A condition that was written as JSON, or its text."""
     try:
-        return json.loads(text)
+        return strict_json(text)
     except (ValueError, RecursionError):
         return text
 
@@ -265,10 +221,6 @@ def leaves_of(condition: Any) -> tuple[str, Sequence[Document]] | None:
     return None
 
 
-def as_json(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
 def _within(form: Fields, place: str) -> Document | None:
     amount = number(form.get(place, ""))
     if amount is None:
@@ -281,9 +233,9 @@ def _working_hours(form: Fields, before: Mapping[str, Any]) -> Document:
     week = {}
     for day in DAYS:
         typed, was = form.get(f"week.{day}", "").strip(), before["week"].get(day, [])
-        spans = was if typed == spans_shown(was) else _spans(typed)
-        if spans or day in before["week"]:
-            week[day] = spans
+        hours = was if typed == spans_shown(was) else spans(typed)
+        if hours or day in before["week"]:
+            week[day] = hours
     return {
         **before,
         "time_zone": form.get("working_hours.time_zone", "").strip(),
@@ -291,92 +243,3 @@ def _working_hours(form: Fields, before: Mapping[str, Any]) -> Document:
         "holidays": form.get("working_hours.holidays", "").strip() or None,
         "closed_on": [part for part in re.split(r"[\s,;]+", form.get("working_hours.closed_on", "")) if part],
     }
-
-
-def spans_shown(spans: Any) -> str:
-    return spans if isinstance(spans, str) else spans_words(spans)
-
-
-def _spans(typed: str) -> Any:
-    """[["09:00", "12:00"], …] from "9h-12h, 14:00-18:00"."""
-    found = []
-    for part in filter(str.strip, re.split(r"[,;]", typed)):
-        match = _SPAN.fullmatch(part)
-        if match is None:
-            return typed
-        hours = [
-            f"{int(hour):02}:{minute or '00'}" for hour, minute in (match.group(1, 2), match.group(3, 4))
-        ]
-        found.append(hours)
-    return found
-
-
-# ── What the buttons of the form do ──
-
-NEW_RULE: Final[Document] = {
-    "when": {"field": "source", "op": "is", "value": ""}, "do": "exclude", "grade": None, "reason": "",
-}  # fmt: skip
-NEW_ACTION: Final[Document] = {
-    "when": {"field": "grade", "op": "is", "value": "A"},
-    "action": "",
-    "owner": None,
-    "due": None,
-    "reason": None,
-}
-NEW_LEAF: Final[Document] = {"field": "source", "op": "is", "value": ""}
-
-
-def edited(document: Document, command: str) -> Document:
-    """`document` after a button: "rules.add", "rules.2.up", "rules.2.when.add", "rules.2.when.0.remove",
-    "segments.add". One that names what is not there changes nothing."""
-    part, *rest = command.split(".")
-    if part in ("rules", "next_actions"):
-        items = list(document[part])
-        _edit_items(items, rest, NEW_RULE if part == "rules" else NEW_ACTION)
-        return {**document, part: items}
-    if part == "segments":
-        grades = document["grades"]
-        segments = list(grades["segments"].items())
-        _edit_items(segments, rest, ("", grades["all"] or dict.fromkeys(CUT_GRADES)))
-        return {**document, "grades": {**grades, "segments": dict(segments)}}
-    return document
-
-
-def _edit_items(items: list[Any], rest: Sequence[str], new: Any) -> None:
-    match rest:
-        case ["add"]:
-            # The last next action is the one for all the others: what is new stands before it.
-            last = (
-                bool(items)
-                and isinstance(items[-1], dict)
-                and "action" in items[-1]
-                and not items[-1]["when"]
-            )
-            items.insert(len(items) - last, new)
-        case [at, verb, *more] if at.isdigit() and int(at) < len(items):
-            _edit_item(items, int(at), verb, more)
-
-
-def _edit_item(items: list[Any], at: int, verb: str, more: Sequence[str]) -> None:
-    match verb, more:
-        case "remove", []:
-            items.pop(at)
-        case "up", [] if at > 0:
-            items[at - 1], items[at] = items[at], items[at - 1]
-        case "down", [] if at + 1 < len(items):
-            items[at + 1], items[at] = items[at], items[at + 1]
-        case "when", _:
-            known = leaves_of(items[at]["when"])
-            if known is not None:
-                items[at] = {**items[at], "when": _edited_condition(known[0], list(known[1]), more)}
-
-
-def _edited_condition(join: str, leaves: list[Document], rest: Sequence[str]) -> Any:
-    match rest:
-        case ["add"]:
-            leaves.append(NEW_LEAF)
-        case [at, "remove"] if at.isdigit() and int(at) < len(leaves):
-            leaves.pop(int(at))
-    if not leaves:
-        return None
-    return leaves[0] if len(leaves) == 1 else {join: leaves}

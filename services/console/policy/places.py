@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from services.console.policy.editing import index_in
+
 _PIECE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 Path = tuple[str | int, ...]
 
@@ -34,8 +36,8 @@ def resolved(document: Any, named: Sequence[str]) -> Path:
 def _step(value: Any, name: str) -> tuple[str | int, Any] | None:
     if isinstance(value, dict) and name in value:
         return name, value[name]
-    if isinstance(value, list) and name.isdigit() and int(name) < len(value):
-        return int(name), value[int(name)]
+    if isinstance(value, list) and (at := index_in(name, value)) is not None:
+        return at, value[at]
     return None
 
 

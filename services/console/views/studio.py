@@ -1,6 +1,5 @@
 """Studio: what is in force, and what would happen if it were something else?"""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +16,8 @@ from services.console.layout import laid_out
 from services.console.policy.answers import Absence, Policies, PolicyVersion
 from services.console.policy.changes import changes
 from services.console.policy.client import PolicyApi
-from services.console.policy.form import as_json
 from services.console.policy.places import line_of, resolved
+from services.console.policy.typed import as_json, strict_json
 from services.console.policy.words import parts
 from services.console.refusals import refusal
 from services.console.services import Conflict, Refused, ServiceDown
@@ -242,7 +241,7 @@ def moment_of(typed: str) -> datetime | None:
 def read_json(text: str) -> tuple[Any, list[dict[str, Any]]]:
     """The document, or why it is none: [{line, field, error}]."""
     try:
-        parsed = json.loads(text)
+        parsed = strict_json(text)
     except RecursionError:
         return None, [{"line": 1, "field": "", "error": gettext("It is nested too deep.")}]
     except ValueError as error:

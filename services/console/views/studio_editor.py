@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from services.console.access import signed_in, wants_fragment
 from services.console.catalogue import gettext
-from services.console.policy import cuts, form, words
+from services.console.policy import conditions, cuts, editing, form, typed, words
 from services.console.policy.answers import Distribution, Matches, PolicyVersion, Simulation, Vocabulary
 from services.console.policy.form import CUT_GRADES, MODEL, shown_by
 from services.console.policy.places import resolved
@@ -20,7 +20,7 @@ from services.console.services import Conflict, Refused, ServiceDown
 from services.console.views.studio import api, kept_words, pages
 
 Z95 = 1.96
-CHOICES = {"fields": words.FIELDS, "operators": words.OPERATORS}
+CHOICES = {"fields": conditions.FIELDS, "operators": conditions.OPERATORS}
 NO_SEGMENTS = ("grade", "probability", "status", "draft_status")
 
 
@@ -111,7 +111,7 @@ def editor() -> str:
 @pages.post("/try")
 @signed_in
 def edit() -> str | Response | tuple[str, int]:
-    """`do`: effect, keep, by, or what one of the form's small buttons says (`form.edited`)."""
+    """`do`: effect, keep, by, or what one of the form's small buttons says (`editing`)."""
     asked = request.form.get("from", type=int)
     base = api().policy(asked) if asked is not None else None
     before = base.policy if base else api().policies(limit=1).defaults
@@ -124,7 +124,7 @@ def edit() -> str | Response | tuple[str, int]:
         return _draw(
             _opened(base, document, tested=_tested(document, command.removesuffix(".test")), asked=command)
         )
-    return _draw(_opened(base, form.edited(document, command), asked=command))
+    return _draw(_opened(base, editing.edited(document, command), asked=command))
 
 
 def _kept(base: PolicyVersion | None, document: dict[str, Any]) -> str | Response | tuple[str, int]:
@@ -152,34 +152,36 @@ def _with_effect(base: PolicyVersion | None, document: dict[str, Any]) -> str | 
 
 def _opened(base: PolicyVersion | None, document: dict[str, Any], **more: Any) -> Editor:
     """The form for `document`; its cuts are said in the unit that was chosen last."""
-    leads = api().distribution()
-    grades = document["grades"]
-    by, was = shown_by(grades), request.form.get("was_by")
-    typed = cuts.as_chances(grades["by"], grades["all"], leads)
-    if was is not None and by not in (was, MODEL):
-        old = {grade: form.number(request.form.get(f"grades.all.{grade}", "")) for grade in CUT_GRADES}
-        if was in (MODEL, "probability"):
-            old = {
-                grade: form.number(request.form.get(f"grades.all.{grade}", ""), percent=True)
-                for grade in CUT_GRADES
-            }
-        typed = cuts.as_chances("probability" if was == MODEL else was, old, leads)
-        grades = {**grades, "all": cuts.from_chances(by, typed, leads), "segments": {}}
-        typed = cuts.as_chances(by, grades["all"], leads)
-        document = {**document, "grades": grades}
-    elif by == MODEL:
-        typed = {grade: base.cuts[grade] for grade in CUT_GRADES} if base and base.cuts else {}
-    return Editor(base, document, api().vocabulary(), leads, typed, request.form.get("comment", ""), **more)
+    leads, by, was = api().distribution(), shown_by(document["grades"]), request.form.get("was_by", "")
+    proposed = {grade: base.cuts[grade] for grade in CUT_GRADES} if base and base.cuts else {}
+    if by != MODEL and was in form.WAYS and was != by:
+        chances = proposed if was == MODEL else _typed_chances(was, leads)
+        split = cuts.from_chances(by, chances, leads)
+        document = {**document, "grades": {**document["grades"], "all": split, "segments": {}}}
+    chances = proposed if by == MODEL else cuts.as_chances(by, document["grades"]["all"], leads)
+    comment = request.form.get("comment", "")
+    return Editor(base, document, api().vocabulary(), leads, chances, comment, **more)
+
+
+def _typed_chances(by: str, leads: Distribution) -> dict[str, float]:
+    """The cuts that the form holds, in the unit in which they were typed."""
+    percent = by == "probability"
+    given = {
+        grade: typed.number(request.form.get(f"grades.all.{grade}", ""), percent=percent)
+        for grade in CUT_GRADES
+    }
+    return cuts.as_chances(by, given, leads)
 
 
 def _tested(document: dict[str, Any], place: str) -> dict[str, Matches | str]:
     """The leads that the condition of a rule or a next action fits now."""
     part, _, at = place.partition(".")
-    items = document.get(part)
-    if not isinstance(items, list) or not at.isdigit() or int(at) >= len(items):
+    items = document[part] if part in ("rules", "next_actions") else []
+    named = editing.index_in(at, items)
+    if named is None:
         return {}
     try:
-        return {place: api().matches(items[int(at)]["when"])}
+        return {place: api().matches(items[named]["when"])}
     except Refused as error:
         return {place: refusal(error.reasons[0].removeprefix("Value error, "))}
 
@@ -206,13 +208,15 @@ def _place_words(part: str, place: int | None) -> str:
 
 def _draw(editor: Editor) -> str:
     template = "_editor.html" if wants_fragment() else "studio_editor.html"
-    own = [one for one in editor.vocabulary.fields if one.field not in words.FIELDS]
+    own = [one for one in editor.vocabulary.fields if one.field not in conditions.FIELDS]
     return render_template(
         template,
         down=[],
         editor=editor,
         form=form,
+        typed=typed,
         words=words,
+        conditions=conditions,
         own=own,
         no_segments=NO_SEGMENTS,
         choices=CHOICES,

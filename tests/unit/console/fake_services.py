@@ -370,6 +370,8 @@ SERVICE_OF = {
     "drafts": "responder",
     "quality": "scoring",
     "owners": "scoring",
+    "policies": "scoring",
+    "absences": "scoring",
     "sources": "ingest",
 }
 SCOPE_OF = {

@@ -10,12 +10,13 @@ import pytest
 from flask import Flask
 from flask_babel import force_locale
 
-from services.console.policy import form
+from services.console.policy import editing, form, typed
 from services.console.policy.answers import Distribution, Hundredth
 from services.console.policy.changes import Change, changes
+from services.console.policy.conditions import condition_words
 from services.console.policy.cuts import as_chances, from_chances
 from services.console.policy.places import line_of, resolved
-from services.console.policy.words import condition_words, parts
+from services.console.policy.words import parts
 from services.console.views.studio import moment_of
 from services.scoring.policy.document import Policy
 
@@ -80,7 +81,7 @@ def fields(document: dict[str, Any], **changed: str) -> dict[str, str]:
     drawn = {"grades.by": form.shown_by(grades), "grades.segment_by": grades["segment_by"] or ""}
     percent = grades["by"] == "probability"
     for grade, value in (grades["all"] or {}).items():
-        drawn[f"grades.all.{grade}"] = form.number_field(value, percent=percent)
+        drawn[f"grades.all.{grade}"] = typed.number_field(value, percent=percent)
     drawn |= {"grades.hysteresis.points": "3", "grades.hysteresis.hours": "24"}
     for at, rule in enumerate(document["rules"]):
         place = f"rules.{at}"
@@ -127,20 +128,20 @@ def test_a_form_that_nobody_touched_gives_the_same_document(when: dict[str, Any]
 
 @pytest.mark.usefixtures("english")
 def test_what_is_typed_becomes_what_the_field_means_or_stays_as_it_was_typed() -> None:
-    def typed(field: str, op: str, value: str) -> Any:
+    def value(field: str, op: str, value: str) -> Any:
         given = {"rules.0.do": "exclude", "rules.0.when.0.field": field, "rules.0.when.0.op": op}
         base = policy()
         return form.read({**given, "rules.0.when.0.value": value}, base)["rules"][0]["when"]["value"]
 
-    assert typed("amount", "at_least", "20 000,50") == 20000.5
-    assert typed("amount", "at_least", "many") == "many"
-    assert typed("amount", "at_least", "nan") == "nan"
-    assert typed("probability", "below", "60 %") == 0.6
-    assert typed("attribute.size", "in", "small, middle") == ["small", "middle"]
-    assert typed("attribute.size", "in", "a, b; c") == ["a, b", "c"]
-    assert typed("free_mail", "is", "Yes") is True
-    assert typed("attribute.vip", "is", "yes") == "yes"
-    assert typed("company", "known", "whatever") is None
+    assert value("amount", "at_least", "20 000,50") == 20000.5
+    assert value("amount", "at_least", "many") == "many"
+    assert value("amount", "at_least", "nan") == "nan"
+    assert value("probability", "below", "60 %") == 0.6
+    assert value("attribute.size", "in", "small, middle") == ["small", "middle"]
+    assert value("attribute.size", "in", "a, b; c") == ["a, b", "c"]
+    assert value("free_mail", "is", "Yes") is True
+    assert value("attribute.vip", "is", "yes") == "yes"
+    assert value("company", "known", "whatever") is None
     base = policy()
     hours = {"week.mon": "9h-12h30, 14:00–18:00", "week.tue": "morning", "week.sat": "10-12"}
     week = form.read(hours, base)["deadlines"]["working_hours"]["week"]
@@ -163,7 +164,7 @@ def test_buttons_add_move_and_remove() -> None:
     assert fields_of == ["is", "in", "at_least"]
 
     def after(command: str) -> list[Any]:
-        return [rule["when"].get("op") for rule in form.edited(document, command)["rules"]]
+        return [rule["when"].get("op") for rule in editing.edited(document, command)["rules"]]
 
     assert after("rules.1.up") == ["in", "is", "at_least"]
     assert after("rules.1.down") == ["is", "at_least", "in"]
@@ -171,9 +172,9 @@ def test_buttons_add_move_and_remove() -> None:
     assert after("rules.add") == [*fields_of, "is"]
     for nothing in ("rules.0.up", "rules.2.down", "rules.9.remove", "rules.x.up", "", "other.add", "rules"):
         assert after(nothing) == fields_of
-    joined = form.edited(document, "rules.0.when.add")["rules"][0]["when"]
+    joined = editing.edited(document, "rules.0.when.add")["rules"][0]["when"]
     assert [leaf["field"] for leaf in joined["all"]] == ["attribute.size", "source"]
-    actions = form.edited(document, "next_actions.add")["next_actions"]
+    actions = editing.edited(document, "next_actions.add")["next_actions"]
     assert actions[-1]["when"] is None, "what is for all the others stays last"
 
 
