@@ -190,6 +190,7 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         passage_kind=wording.passage_kind,
         day=wording.day,
         iso_day=wording.iso_day,
+        planned=wording.planned,
         source_kind_name=wording.source_kind_name,
         source_state=wording.source_state,
         service_name=wording.service_name,

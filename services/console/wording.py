@@ -98,6 +98,18 @@ def day(on: date) -> str:
     return format_date(on, "d MMM y", locale=get_locale())
 
 
+def planned(moment: datetime) -> str:
+    """A moment to come, with its time however far it is."""
+    zone: tzinfo = get_timezone() or UTC
+    local = moment.astimezone(zone)
+    locale = get_locale()
+    return gettext(
+        "on %(day)s at %(time)s",
+        day=format_date(local, "EEEE d MMMM y", locale=locale),
+        time=format_time(local, "HH:mm", locale=locale),
+    )
+
+
 def iso_day(on: str) -> str:
     """A day that a service gives as 2026-03-14."""
     return day(date.fromisoformat(on))

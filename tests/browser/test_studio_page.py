@@ -173,7 +173,7 @@ def test_a_version_waits_is_called_off_and_an_earlier_one_comes_back(
         opened.get_by_label("Plus tard, le").check()
         opened.get_by_label("Jour et heure").fill("2031-09-01T09:00")
         opened.get_by_role("button", name="Publier la version").click()
-        expect(opened.locator(".flash")).to_contain_text("sera en vigueur")
+        expect(opened.locator(".flash")).to_contain_text("sera en vigueur le lundi 1 septembre 2031 à 09:00")
         expect(opened.locator(".undo")).to_contain_text("Au retour des vacances")
         looked_at(opened, "studio-waiting")
         opened.get_by_role("button", name="Annuler la mise en vigueur").click()

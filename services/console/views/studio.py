@@ -21,7 +21,7 @@ from services.console.policy.typed import as_json, strict_json
 from services.console.policy.words import parts
 from services.console.refusals import refusal
 from services.console.services import Conflict, Refused, ServiceDown
-from services.console.wording import said
+from services.console.wording import planned
 
 pages = Blueprint("studio", __name__, url_prefix="/studio")
 SHOWN = 50
@@ -118,7 +118,9 @@ def publish(version: int) -> str | Response | tuple[str, int]:
         flash(gettext("Version %(version)s is in force. Open leads are being graded again.", version=version))
     else:
         moment = done.due_at or datetime.now(UTC)
-        flash(gettext("Version %(version)s will be in force %(when)s.", version=version, when=said(moment)))
+        flash(
+            gettext("Version %(version)s will be in force %(when)s.", version=version, when=planned(moment))
+        )
     return redirect(url_for("studio.page"))
 
 
