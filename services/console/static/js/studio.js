@@ -23,12 +23,18 @@ function busy(on) {
   form().toggleAttribute("data-counted", !on);
 }
 
-async function effect() {
+// From the moment something changes, what is still on its way is of no use.
+function drop() {
+  clearTimeout(waiting);
   asking?.abort();
+  busy(true);
+}
+
+async function effect() {
+  drop();
   const mine = new AbortController();
   asking = mine;
   const place = document.getElementById("effect");
-  busy(true);
   const began = performance.now();
   const answer = await send("effect", mine.signal);
   if (mine.signal.aborted) return;
@@ -43,22 +49,22 @@ async function effect() {
 }
 
 function later() {
-  form().removeAttribute("data-counted");
-  clearTimeout(waiting);
+  drop();
   waiting = setTimeout(effect, pause);
 }
 
 // A button or a choice that changes what the form holds: the form comes back with it.
 async function edit(command) {
-  clearTimeout(waiting);
-  form().removeAttribute("data-counted");
+  drop();
   const editor = document.getElementById("editor");
-  editor.setAttribute("aria-busy", "true");
-  const answer = await send(command);
-  editor.removeAttribute("aria-busy");
-  if (!answer || answer.status !== 200) return;
-  replace(editor, answer.html);
-  focusAfter(command);
+  const sent = send(command);
+  editor.inert = true; // what would be typed now would be lost
+  const answer = await sent;
+  editor.inert = false;
+  if (answer?.status === 200) {
+    replace(editor, answer.html);
+    focusAfter(command);
+  }
   effect();
 }
 
@@ -68,7 +74,10 @@ function focusAfter(command) {
   const verb = parts.pop();
   const at = Number(parts[1]);
   const items = [...document.querySelectorAll(`#${parts[0]} .item`)];
-  if (command === "by") document.getElementById("grades.by")?.focus();
+  if (parts[0] === "segments") {
+    const names = document.querySelectorAll(".segment input[list]");
+    (names[names.length - 1] ?? document.querySelector("#grades details:has([name='grades.segment_by']) summary")).focus();
+  } else if (command === "by") document.getElementById("grades.by")?.focus();
   else if (verb === "test") document.getElementById(command)?.focus();
   else if (verb === "up" || verb === "down") {
     const moved = `${parts[0]}.${verb === "up" ? at - 1 : at + 1}`;
