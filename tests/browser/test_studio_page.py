@@ -291,6 +291,7 @@ def test_everything_works_without_a_script(chromium: Browser, with_leads: Stack)
     opened.get_by_label("Valeur 1 de la règle 1").fill("0")
     opened.get_by_label("Raison, pour le commercial").fill("Tous")
     opened.get_by_role("button", name="Montrer l’effet").click()
+    expect(opened.locator(".effect")).to_be_visible()
     assert cells(opened, ".effect tbody td:nth-child(2)")[:5] == ["0", "0", "0", "0", "60"]
     opened.get_by_label("Noter selon").select_option("percentile")
     opened.get_by_role("button", name="Changer d’unité").click()
