@@ -42,11 +42,14 @@ class ExpectedValue(Answer):
     text: str = ""
 
 
-class LeadRow(Answer):
+class NamedLead(Answer):
     lead_id: str
     name: str | None = None
     company: str | None = None
     email: str | None = None
+
+
+class LeadRow(NamedLead):
     status: str = "open"
     probability: float | None = None
     grade: str | None = None

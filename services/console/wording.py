@@ -8,7 +8,7 @@ from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, format_percent
 from flask_babel import get_locale, get_timezone
 
-from services.console.answers import Identity, LeadRow, SourceRow
+from services.console.answers import Identity, LeadRow, NamedLead, SourceRow
 from services.console.catalogue import gettext, ngettext
 
 MAX_IDENTIFIER: Final = 20
@@ -120,7 +120,7 @@ def in_full(moment: datetime) -> str:
     return format_datetime(moment.astimezone(zone), "full", locale=get_locale())
 
 
-def lead_title(lead: LeadRow) -> str:
+def lead_title(lead: NamedLead) -> str:
     """What the lead is called: the strongest thing known, else a number that the list and its page share."""
     return lead.name or lead.company or lead.email or gettext("Lead %(number)s", number=lead.lead_id[:8])
 

@@ -238,8 +238,8 @@ def _answers(asked: Sequence[Sequence[Passage]], language: str, evidence: Eviden
         sufficing = [p for p in passages if p.language == language and evidence.suffices(p)]
         # A template or an approved reply answers somebody; a document only informs.
         best = next((p for p in sufficing if p.kind != "document"), next(iter(sufficing), None))
-        if best and best.passage_id not in found:
-            found[best.passage_id] = best
+        if best:
+            found.setdefault(best.passage_id, best)
     return list(found.values())[:MOST_ANSWERS]
 
 

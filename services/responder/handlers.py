@@ -81,23 +81,25 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
     ]
     before = _unanswered(connection, messages, leads)
     own = [requests(message.text) for message in messages]
-    questions = [
-        Asked(text, language)
+    asked_of = [
+        [[Asked(text, language) for text in texts] for texts in ([asked(message)], earlier, parts)]
         for message, language, earlier, parts in zip(messages, languages, before, own, strict=True)
-        for text in (asked(message), *earlier, *parts)
     ]
-    found = iter(find_passages(connection, drafting.embedder, questions))
+    # Each once: what waits unanswered is asked again for every message that goes on from it.
+    questions = list(dict.fromkeys(one for groups in asked_of for group in groups for one in group))
+    found = dict(zip(questions, find_passages(connection, drafting.embedder, questions), strict=True))
     drafts = []
-    for message, lead, language, earlier, parts in zip(messages, leads, languages, before, own, strict=True):
+    for message, lead, language, groups in zip(messages, leads, languages, asked_of, strict=True):
+        (whole,), earlier, requested = ([found[one] for one in group] for group in groups)
         draft = compose(
             message,
             lead,
-            next(found),
+            whole,
             house=drafting.house,
             language=language,
             evidence=drafting.evidence,
-            before=[next(found) for _ in earlier],
-            requests=[next(found) for _ in parts],
+            before=earlier,
+            requests=requested,
         )
         drafts.append((uuid4(), message, lead, draft))
     store.add_drafts(connection, drafts)
@@ -115,12 +117,18 @@ def _unanswered(
     written = store.unanswered(connection, {lead.lead_id for lead in leads})
     for message, lead in zip(messages, leads, strict=True):
         written[lead.lead_id].append(message)
-    found = []
-    for message, lead in zip(messages, leads, strict=True):
-        earlier = sorted(written[lead.lead_id], key=lambda one: one.occurred_at)
-        texts = [asked(one) for one in earlier if message.goes_on_from(one)]
-        found.append([text for text in texts if not opts_out(text)][-MOST_BEFORE:])
-    return found
+    texts = {
+        lead_id: [
+            (one, text)
+            for one in sorted(some, key=lambda one: one.occurred_at)
+            if not opts_out(text := asked(one))
+        ]
+        for lead_id, some in written.items()
+    }
+    return [
+        [text for one, text in texts[lead.lead_id] if message.goes_on_from(one)][-MOST_BEFORE:]
+        for message, lead in zip(messages, leads, strict=True)
+    ]
 
 
 def _announcements(

@@ -25,13 +25,21 @@ def published_version(connection: Connection) -> str | None:
 
 def serving_version(connection: Connection) -> str | None:
     """What scores: the model published last, or the one that took its place because it does not load."""
-    row = connection.execute(_QUERIES["serving_model"]).fetchone()
-    return row["model_version"] if row else None
+    last = _published_last(connection)
+    if last is None:
+        return None
+    serving: str | None = last["serving"] if last["since"] else last["version"]
+    return serving
 
 
 def refused(connection: Connection) -> Row | None:
     """{version, since, serving} while the model published last does not load, as the workers find it."""
-    return connection.execute(_QUERIES["model_refused"]).fetchone()
+    last = _published_last(connection)
+    return last if last and last["since"] else None
+
+
+def _published_last(connection: Connection) -> Row | None:
+    return connection.execute(_QUERIES["published_last"]).fetchone()
 
 
 def say_refused(connection: Connection, publication_id: int, serving: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from services.console.answers import Answer
+from services.console.answers import Answer, NamedLead
 
 
 class PolicyVersion(Answer):
@@ -150,14 +150,11 @@ class NowThen(Answer):
     then: float
 
 
-class Move(Answer):
-    lead_id: str
+class Move(NamedLead):
     probability: float
     was: str = Field("", alias="from")
     to: str
     rules: Sequence[dict[str, Any]] = ()
-    name: str | None = None
-    company: str | None = None
     owner: str | None = None
 
 
@@ -191,14 +188,11 @@ class ExpectedNowThen(Answer):
     then: Expected
 
 
-class FirstLead(Answer):
+class FirstLead(NamedLead):
     """`position_now` is None for a lead that is not in the queue now."""
 
-    lead_id: str
     position: int
     position_now: int | None = None
-    name: str | None = None
-    company: str | None = None
 
 
 class QueueEffect(Answer):
@@ -224,12 +218,9 @@ class Simulation(Answer):
     days: Sequence[dict[str, Any]] = ()
 
 
-class Match(Answer):
-    lead_id: str
+class Match(NamedLead):
     probability: float
     grade: str | None = None
-    name: str | None = None
-    company: str | None = None
 
 
 class Matches(Answer):

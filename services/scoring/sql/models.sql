@@ -3,19 +3,12 @@
 SELECT model_version, max(publication_id) AS publication_id FROM publication
 GROUP BY model_version ORDER BY max(publication_id) DESC LIMIT 100
 
--- name: serving_model
--- The one published last, or what workers say that they score with instead.
-SELECT CASE WHEN r.publication_id IS NULL THEN p.model_version ELSE r.serving END AS model_version
+-- name: published_last
+-- With what workers said of it within the minute: since when it does not load, and what they score with instead.
+SELECT p.model_version AS version, r.since, r.serving
 FROM publication p
 LEFT JOIN model_refusal r ON r.publication_id = p.publication_id AND r.seen_at > now() - interval '1 minute'
 ORDER BY p.publication_id DESC LIMIT 1
-
--- name: model_refused
--- Of the model published last alone: another one published settles it.
-SELECT p.model_version AS version, r.since, r.serving
-FROM model_refusal r JOIN publication p USING (publication_id)
-WHERE r.publication_id = (SELECT max(publication_id) FROM publication)
-  AND r.seen_at > now() - interval '1 minute'
 
 -- name: say_refused
 INSERT INTO model_refusal AS known (publication_id, serving) VALUES (%(publication_id)s, %(serving)s)
