@@ -1,15 +1,21 @@
 """A service's API in this process, on an installation's Postgres and Kafka."""
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from flask import Flask
 from flask.testing import FlaskClient
 from pydantic_settings import BaseSettings
+from werkzeug.serving import make_server
+from werkzeug.test import run_wsgi_app
 
 from shared.http import close
 from tests.harness.platform import Installation
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -28,3 +34,27 @@ def running_api(
         yield client
     finally:
         close(app)
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The app behind real HTTP, in threads of this process; its address.
+
+    Each body is read whole before it is sent: where a browser leaves a page in the middle of a file,
+    werkzeug's server would leave the file open.
+    """
+
+    def whole(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        body, status, headers = run_wsgi_app(app, environ, buffered=True)
+        start_response(status, headers.to_wsgi_list())
+        return body
+
+    server = make_server("127.0.0.1", 0, whole, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,6 +1,5 @@
 """Data quality on the real Postgres: what is counted, what is found, and what the API says of it."""
 
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +8,6 @@ import orjson
 import pytest
 from flask.testing import FlaskClient
 from typer.testing import CliRunner
-from werkzeug.serving import make_server
 
 from services.scoring import store as leads_store
 from services.scoring.app import create_app
@@ -17,7 +15,7 @@ from services.scoring.cli import app as cli
 from services.scoring.quality import store
 from services.scoring.quality.background import assess_now, count_next
 from services.scoring.settings import ScoringSettings
-from tests.harness.clients import running_api
+from tests.harness.clients import running_api, served
 from tests.harness.history import created, event, history, publish_a_model, records, rows, take_in
 from tests.harness.platform import Installation
 
@@ -311,18 +309,11 @@ def test_the_command_line_says_what_to_mend_first(
 ) -> None:
     take_in(installation, [lead(n, phone="12") for n in range(5)])
     assess(installation)
-    server = make_server("127.0.0.1", 0, client.application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    monkeypatch.setenv("SCORING_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("ECLAIREUR_API_KEY", installation.key(*SCOPES))
-    try:
+    with served(client.application) as address:
+        monkeypatch.setenv("SCORING_URL", address)
         told = CliRunner().invoke(cli, ["quality"])
         as_json = CliRunner().invoke(cli, ["quality", "--json"])
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     assert told.exit_code == 0, told.output
     assert (
         "1. Phone number: 5 leads with a phone number that cannot be one (owner: nobody yet)" in told.output

@@ -1,15 +1,14 @@
 """Keys, updates and accessibility, in a real Chromium on the stand-ins."""
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
+from tests.harness.clients import served
 from tests.unit.console.conftest import PASSWORD
 from tests.unit.console.fake_services import FakeServices
 from tests.unit.console.invented import draft_id, lead_id
@@ -30,14 +29,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def address(make_console: Callable[..., Flask]) -> Iterator[str]:
-    app = make_console(demo=True, writeback_webhook_url="https://crm.example/hook")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(make_console(demo=True, writeback_webhook_url="https://crm.example/hook")) as found:
+        yield found
 
 
 @pytest.fixture
