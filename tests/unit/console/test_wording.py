@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.console.answers import Draft, Event, LeadRow, Sentence
 from services.console.composing import Gap, spans
 from services.console.timeline import tell
-from services.console.wording import chances, headline, lead_title, said, shortened, source_name
+from services.console.wording import card_field, chances, headline, lead_title, said, shortened, source_name
 
 PARIS = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 3, 12, 15, 30, tzinfo=PARIS)
@@ -140,3 +140,8 @@ def test_the_spans_of_a_draft_are_its_whole_body(body: str, sentences: list[str]
 def test_a_sentence_that_stands_twice_keeps_both_places() -> None:
     found = spans(_draft("Oui. Oui. Non.", ["Oui.", "Oui.", "Non."], []))
     assert [span.pieces for span in found] == [("Oui.",), (" ",), ("Oui.",), (" ",), ("Non.",)]
+
+
+def test_the_place_of_a_request_is_where_not_which() -> None:
+    """One English word for two things would take the French of the other."""
+    assert card_field("place") == "Lieu"
