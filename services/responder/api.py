@@ -53,8 +53,11 @@ class Approval(BaseModel):
 
 
 class Rejection(BaseModel):
+    """`kind`: the wrong answer is not proposed again for the same words."""
+
     version: int = Field(ge=1)
     reason: Text | None = Field(None, max_length=2000)
+    kind: Literal["wrong_answer", "no_reply_needed", "other"] | None = None
 
 
 class KnowledgeQuery(BaseModel):
@@ -152,7 +155,13 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
         by = Decider(*named_person())
         with pool.connection() as connection, refusals():
             decisions.reject(
-                connection, path.draft_id, body.version, by, reason=body.reason, demo=settings.demo
+                connection,
+                path.draft_id,
+                body.version,
+                by,
+                reason=body.reason,
+                kind=body.kind,
+                demo=settings.demo,
             )
             return answer(_draft(connection, path.draft_id))
 

@@ -104,14 +104,21 @@ def approve(
 
 
 def reject(
-    connection: Connection, draft_id: UUID, version: int, by: Decider, *, reason: str | None, demo: bool
+    connection: Connection,
+    draft_id: UUID,
+    version: int,
+    by: Decider,
+    *,
+    reason: str | None,
+    kind: str | None,
+    demo: bool,
 ) -> None:
-    """Reject a draft in the caller's transaction.
+    """Reject a draft in the caller's transaction; as the wrong answer (`kind`), it teaches the ranking.
 
     Raises UnknownDraft, Superseded, AlreadyDecided, OtherVersion.
     """
     draft = _locked(connection, draft_id, version)
-    _record(connection, draft, "rejected", by, demo=demo, reason=reason)
+    _record(connection, draft, "rejected", by, demo=demo, reason=reason, kind=kind)
 
 
 def _locked(connection: Connection, draft_id: UUID, version: int) -> dict[str, Any]:
@@ -158,6 +165,7 @@ def _record(
     content: Mapping[str, Any] | None = None,
     sha256: str | None = None,
     reason: str | None = None,
+    kind: str | None = None,
 ) -> None:
     now = datetime.now(UTC)
     store.decide(
@@ -170,6 +178,7 @@ def _record(
         content=content,
         sha256=sha256,
         reason=reason,
+        kind=kind,
     )
     event = reply_event(
         action, draft, at=now, demo=demo, user=(by.user_id, by.name), content=content, sha256=sha256

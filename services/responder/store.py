@@ -115,6 +115,7 @@ def decide(
     content: Mapping[str, Any] | None,
     sha256: str | None,
     reason: str | None,
+    kind: str | None,
 ) -> None:
     """Keep a person's decision and set the draft's status to `action`."""
     connection.execute(
@@ -129,8 +130,18 @@ def decide(
             "content": Jsonb(dict(content)) if content else None,
             "sha256": sha256,
             "reason": reason,
+            "kind": kind,
         },
     )
+
+
+def examples(connection: Connection, *, count: int) -> list[dict[str, Any]]:
+    """What the `count` newest decisions teach, the newest first.
+
+    Rows: the message's `subject` and `text`, the draft's `language`, `passage_id`, `label` (the passage's
+    intent, else its id), `is_right` (False: rejected as the wrong answer), `decided_at`.
+    """
+    return connection.execute(_QUERIES["examples"], {"count": count}).fetchall()
 
 
 def follow_deliveries(connection: Connection, outcomes: Mapping[tuple[str, int], str]) -> None:

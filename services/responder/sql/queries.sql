@@ -188,5 +188,46 @@ FOR UPDATE OF d;
 
 -- name: decide
 WITH decided AS (UPDATE draft SET status = %(action)s WHERE draft_id = %(draft_id)s)
-INSERT INTO decision (draft_id, version, action, user_id, user_name, at, content, sha256, reason)
-VALUES (%(draft_id)s, %(version)s, %(action)s, %(user_id)s, %(user_name)s, %(at)s, %(content)s, %(sha256)s, %(reason)s);
+INSERT INTO decision (draft_id, version, action, user_id, user_name, at, content, sha256, reason, kind)
+VALUES (%(draft_id)s, %(version)s, %(action)s, %(user_id)s, %(user_name)s, %(at)s, %(content)s, %(sha256)s, %(reason)s,
+        %(kind)s);
+
+-- name: examples
+-- What decisions teach, the newest first: that a passage is the right answer to a message, or the wrong one.
+-- Approved: the one passage of the draft, when half of its words stood in what was sent; else the reply that was kept
+-- of it. Where a draft goes on from earlier messages, which of them was answered is not known: it teaches nothing.
+-- A message's text is read where it is, so that what is erased there is unlearnt.
+WITH decided AS (
+    SELECT d.draft_id, d.language, d.sentences, m.subject, m.text, c.at, c.action = 'approved' AS is_right,
+           c.content ->> 'body' AS body
+    FROM decision c
+    JOIN draft d USING (draft_id, version)
+    JOIN message m ON m.source = d.message_source AND m.id = d.message_id
+    WHERE (d.status IN ('approved', 'sent', 'failed') AND c.action = 'approved'
+           OR d.status = 'rejected' AND c.kind = 'wrong_answer')
+      AND d.reason IS DISTINCT FROM 'opt_out' AND m.text <> ''
+      AND NOT EXISTS (SELECT FROM draft e WHERE e.superseded_by = d.draft_id)
+),
+quoted AS (
+    SELECT draft_id, (s #>> '{source,passage_id}')::uuid AS passage_id,
+           coalesce(sum(length(s ->> 'text')) FILTER (WHERE strpos(body, s ->> 'text') > 0), 0)
+               >= 0.5 * sum(length(s ->> 'text')) AS kept,
+           count(*) OVER (PARTITION BY draft_id) AS passages
+    FROM decided CROSS JOIN LATERAL jsonb_array_elements(sentences) AS s
+    WHERE s #>> '{source,passage_id}' IS NOT NULL
+    GROUP BY draft_id, body, s #>> '{source,passage_id}'
+),
+taught AS (
+    SELECT draft_id, passage_id FROM quoted JOIN decided USING (draft_id) WHERE NOT is_right OR kept AND passages = 1
+    UNION ALL
+    SELECT draft_id, passage.passage_id FROM decided JOIN passage USING (draft_id)
+    WHERE is_right AND draft_id NOT IN (SELECT draft_id FROM quoted WHERE kept)
+)
+SELECT subject, text, decided.language, passage_id, coalesce(intent, passage_id::text) AS label, is_right,
+       at AS decided_at
+FROM taught
+JOIN decided USING (draft_id)
+JOIN passage USING (passage_id)
+WHERE retired_at IS NULL AND (valid_until IS NULL OR valid_until >= current_date)
+ORDER BY at DESC, decided.draft_id, passage_id
+LIMIT %(count)s;

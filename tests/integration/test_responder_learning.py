@@ -1,0 +1,125 @@
+"""What people's decisions teach, on a real Postgres; the model is a small stand-in."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from services.responder import decisions, store
+from services.responder.decisions import Decider
+from services.responder.handlers import on_records
+from services.responder.retrieval import add_passage
+from shared.contracts.approval import content_hash
+from shared.postgres import Connection
+from tests.harness.platform import Installation
+from tests.integration.test_responder_drafts import drafting, message, record
+
+LEA = Decider("u-1", "Léa Martin")
+QUOTE = "Merci pour votre demande de devis. Nous vous adressons notre offre avec les délais."
+WARRANTY = "Nos appareils sont garantis vingt-quatre mois. La garantie couvre les pièces."
+
+
+@pytest.fixture
+def connection(installation: Installation) -> Iterator[Connection]:
+    with installation.connect(store.SCHEMA) as connection:
+        yield connection
+
+
+def passage(connection: Connection, title: str, body: str, **fields: Any) -> str:
+    values = {"kind": "template", "language": "fr", "created_by": "test"} | fields
+    return str(add_passage(connection, title=title, body=body, **values)["passage_id"])
+
+
+def drafted(connection: Connection, text: str, **fields: Any) -> dict[str, Any]:
+    """The draft for a message of a lead of its own."""
+    value = message(text, id=str(uuid4()), subject=None, **fields) | {"lead_id": str(uuid4())}
+    on_records(connection, [record(value)], drafting())
+    (draft,) = store.find_drafts(connection)
+    return draft
+
+
+def approve(connection: Connection, draft: dict[str, Any], body: str | None = None) -> None:
+    names = ("version", "channel", "sender", "recipients", "subject", "body")
+    content = {name: draft[name] for name in names} | {"attachments": [], "draft_id": str(draft["draft_id"])}
+    content["body"] = (body or content["body"]).replace("[votre nom]", "Léa Martin")
+    decisions.approve(
+        connection,
+        draft["draft_id"],
+        content,
+        content_hash(content),
+        LEA,
+        house_name="Hydromeca",
+        demo=False,
+    )
+
+
+def reject(connection: Connection, draft: dict[str, Any], kind: str | None) -> None:
+    decisions.reject(connection, draft["draft_id"], draft["version"], LEA, reason=None, kind=kind, demo=False)
+
+
+def taught(connection: Connection) -> list[tuple[str, str, bool]]:
+    """(text, label, whether it is right), the newest first."""
+    return [(row["text"], row["label"], row["is_right"]) for row in store.examples(connection, count=9)]
+
+
+ASKED = "Pourriez-vous nous adresser un devis pour deux pompes ?"
+
+
+def test_an_approval_teaches_which_passage_answered(connection: Connection) -> None:
+    quote = passage(connection, "Demande de devis", QUOTE)
+    passage(connection, "Garantie", WARRANTY, intent="warranty")
+    approve(connection, drafted(connection, ASKED))
+    approve(connection, drafted(connection, "Quelle est la garantie de vos appareils ?"))
+    assert taught(connection) == [
+        ("Quelle est la garantie de vos appareils ?", "warranty", True),
+        (ASKED, quote, True),
+    ]
+
+
+def test_what_was_rewritten_teaches_the_reply_that_was_kept_of_it(connection: Connection) -> None:
+    quote = passage(connection, "Demande de devis", QUOTE)
+    approve(connection, drafted(connection, ASKED), "Bonjour,\n\nMerci pour votre demande de devis.")
+    assert taught(connection) == []  # less than half was kept, and what was kept is too short for a reply
+    written = "Merci pour votre demande. Nous vous adressons les délais de notre offre, et la suite."
+    approve(connection, drafted(connection, ASKED), f"Bonjour,\n\n{written}\n\nCordialement,\n\nLéa Martin")
+    ((_, label, _),) = taught(connection)
+    reply = connection.execute("SELECT passage_id FROM passage WHERE kind = 'reply'").fetchone()
+    assert reply is not None
+    assert label == str(reply["passage_id"]) != quote
+
+
+def test_only_a_rejection_as_the_wrong_answer_teaches(connection: Connection) -> None:
+    quote = passage(connection, "Demande de devis", QUOTE)
+    for kind in (None, "other", "no_reply_needed"):
+        reject(connection, drafted(connection, ASKED), kind)
+    assert taught(connection) == []
+    reject(connection, drafted(connection, ASKED), "wrong_answer")
+    assert taught(connection) == [(ASKED, quote, False)]
+
+
+def test_a_conversation_of_several_messages_teaches_nothing(connection: Connection) -> None:
+    passage(connection, "Demande de devis", QUOTE)
+    first = message(ASKED)
+    thanks = message("Merci bien zzz.", id="m-2", subject=None, occurred_at="2026-03-11T09:00:00Z")
+    on_records(connection, [record(first), record(thanks)], drafting())
+    (draft,) = store.find_drafts(connection, status="waiting")
+    approve(connection, draft)
+    assert taught(connection) == []
+
+
+@pytest.mark.parametrize(
+    "forgotten",
+    [
+        "UPDATE passage SET retired_at = now()",
+        "UPDATE passage SET valid_until = current_date - 1",
+        "UPDATE message SET text = ''",
+        "WITH d AS (DELETE FROM decision), f AS (DELETE FROM draft) DELETE FROM message",
+    ],
+)
+def test_what_is_retired_or_erased_teaches_nothing(connection: Connection, forgotten: str) -> None:
+    passage(connection, "Demande de devis", QUOTE)
+    approve(connection, drafted(connection, ASKED))
+    assert len(taught(connection)) == 1
+    connection.execute(forgotten)
+    assert taught(connection) == []
