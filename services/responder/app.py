@@ -8,6 +8,7 @@ from services.responder import store
 from services.responder.api import create_blueprint
 from services.responder.documents import api as documents
 from services.responder.settings import ResponderSettings
+from services.responder.style import api as style
 from shared import logs
 from shared.auth.verify import connect_verifier
 from shared.http import create_api
@@ -36,5 +37,6 @@ def create_app(settings: ResponderSettings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.register_api(create_blueprint(pool, settings))
     app.register_api(documents.create_blueprint(pool))
+    app.register_api(style.create_blueprint(pool))
     serve(app, NOTES, port=8083)
     return app

@@ -5,7 +5,7 @@ value is always a span of it, and a doubtful one is left out: a question costs l
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,8 +21,6 @@ FIELDS: Final = (
 )  # fmt: skip
 MOST_CHARS: Final = 6000
 """Read of a message: what a person asks for stands in its first page."""
-ASKED: Final = ("product", "quantity", "deadline", "place")
-"""Missing facts that a reply to a request may ask for, the most useful first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +32,10 @@ class Fact:
     start: int
 
 
-def read_card(text: str, own_fields: Mapping[str, Sequence[str]] | None = None) -> dict[str, list[str]]:
-    """The card of a message's own words: for each field its quoted values, the surest first; [] is missing.
-
-    `own_fields` are the company's: a name and the words that announce it.
-    """
-    text = text[:MOST_CHARS]
-    facts = list(_facts(text))
-    card = {field: list(dict.fromkeys(f.quote for f in facts if f.field == field)) for field in FIELDS}
-    for name, announced_by in (own_fields or {}).items():
-        card[name] = _announced(text, announced_by)
-    return card
-
-
-def missing(card: Mapping[str, Sequence[str]], count: int = 2) -> list[str]:
-    """Up to `count` fields worth asking for, the most useful first."""
-    return [field for field in ASKED if not card.get(field)][:count]
+def read_card(text: str) -> dict[str, list[str]]:
+    """The card of a message's own words: for each field what it quotes, the surest first; [] is missing."""
+    facts = list(_facts(text[:MOST_CHARS]))
+    return {field: list(dict.fromkeys(f.quote for f in facts if f.field == field)) for field in FIELDS}
 
 
 def _facts(text: str) -> Iterator[Fact]:
@@ -223,14 +209,6 @@ def _noun_phrase(text: str, start: int) -> str:
         if folded.endswith(said.ADJECTIVE_ENDINGS) and folded not in said.ARTICLES:
             return text[start : end + tail.end()]
     return text[start:end]
-
-
-def _announced(text: str, words: Sequence[str]) -> list[str]:
-    announced = "|".join(re.escape(word) for word in words if word.strip())
-    if not announced:
-        return []
-    found = re.search(rf"(?:{announced})\s*(?:[:=]|est|is)?\s*([^\n,;]{{1,80}})", text, re.IGNORECASE)
-    return [found[1].strip(" .")] if found and found[1].strip(" .") else []
 
 
 def _span(fact: Fact) -> tuple[int, int]:

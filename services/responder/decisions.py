@@ -12,7 +12,7 @@ from services.responder import store
 from services.responder.drafting import bracketed
 from services.responder.events import reply_event
 from services.responder.folding import words
-from services.responder.kept_replies import generalise
+from services.responder.kept_replies import generalise, without_frame
 from services.responder.letter import core
 from services.responder.retrieval import add_passage
 from shared import outbox
@@ -191,13 +191,14 @@ def _keep_reply(
     connection: Connection, draft: Mapping[str, Any], body: str, by: Decider, house_name: str
 ) -> None:
     """Keep what a person wrote better, without anything of the lead. An unedited draft teaches nothing."""
-    if core(body) == core(draft["body"]):
+    said, proposed = (without_frame(text, draft["sentences"]) for text in (body, draft["body"]))
+    if core(said) == core(proposed):
         return
     known = words(house_name)
     for row in store.house_texts(connection):
         known |= words(row["title"]) | words(row["body"])
     lead = store.lead_of(draft["lead_id"], draft["lead"])
-    general = generalise(body, lead, rep_name=by.name, known_words=known)
+    general = generalise(said, lead, rep_name=by.name, known_words=known)
     if general is None:
         log.info("reply_not_kept", draft_id=str(draft["draft_id"]))
         return

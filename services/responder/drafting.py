@@ -1,8 +1,4 @@
-"""From a message and the passages found for it to a draft. Pure: values in, values out.
-
-Every sentence of a draft says where it comes from. What is not known stays a visible gap, as "[votre nom]".
-What the lead wrote is data: it decides what is found, and never becomes text of the house.
-"""
+"""What a draft is made of and is, and which of the passages found answer. Pure: values in, values out."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,18 +7,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from services.responder import people
-from services.responder.card import read_card
-from services.responder.incoming import opts_out, own_words
-from services.responder.letter import core, layout, paragraphs
-from services.responder.slots import render
-from shared.contracts.identifiers import normalise_email
+from services.responder.incoming import own_words
+from services.responder.letter import core
 
 CHANNEL: Final = "email"
 """Replies go by mail, whatever the message came by: it is the one channel that write-back has."""
 NEAREST = 3
-SUBJECT_CHARS = 200
-DOCUMENT_SENTENCES = 5
 MOST_ANSWERS = 4
 
 GAPS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -31,7 +21,11 @@ GAPS: Final[Mapping[str, Mapping[str, str]]] = {
         "lead.first_name": "[prénom du contact]",
         "lead.company": "[société du contact]",
         "rep.name": "[votre nom]",
+        "rep.role": "[votre fonction]",
+        "rep.phone": "[votre téléphone]",
         "house.name": "[nom de votre société]",
+        "house.phone": "[téléphone de votre société]",
+        "house.calendar": "[lien de votre agenda]",
         "sender": "[adresse d'expédition]",
         "recipient": "[adresse du destinataire]",
     },
@@ -40,31 +34,16 @@ GAPS: Final[Mapping[str, Mapping[str, str]]] = {
         "lead.first_name": "[contact's first name]",
         "lead.company": "[contact's company]",
         "rep.name": "[your name]",
+        "rep.role": "[your role]",
+        "rep.phone": "[your phone number]",
         "house.name": "[your company's name]",
+        "house.phone": "[your company's phone number]",
+        "house.calendar": "[link to your calendar]",
         "sender": "[sender's address]",
         "recipient": "[recipient's address]",
     },
 }
-_PHRASES: Final[Mapping[str, Mapping[str, str]]] = {
-    "fr": {
-        "greeting": "Bonjour{},",
-        "closing": "Cordialement,",
-        "subject": "Votre message",
-        "greeting_title": "Formule d'appel",
-        "closing_title": "Formule de politesse",
-        "signature_title": "Signature",
-    },
-    "en": {
-        "greeting": "Hello{},",
-        "closing": "Kind regards,",
-        "subject": "Your message",
-        "greeting_title": "Greeting",
-        "closing_title": "Closing",
-        "signature_title": "Signature",
-    },
-}
 _REPLY_PREFIXES = re.compile(r"^\s*((re|aw|sv|fwd?|tr|réf)\s*:\s*)+", re.IGNORECASE)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029]+")
 _BRACKETED = re.compile(r"\[[^\[\]\n]*[^\W\d_][^\[\]\n]*\]")
 
 
@@ -76,6 +55,9 @@ class Message:
     text: str
     occurred_at: datetime
     thread_id: str | None = None
+    grade: str | None = None
+    """The lead's when it came, and `stage` too; None: not known."""
+    stage: str | None = None
 
     def goes_on_from(self, earlier: "Message") -> bool:
         """Whether both are of one conversation: different threads are different conversations."""
@@ -167,63 +149,34 @@ class Draft:
     card: Mapping[str, Sequence[str]]
     reason: str | None
     nearest: tuple[Passage, ...]
+    style_version: int
+
+
+def subject_of(message: Message) -> str:
+    """The subject without "Re:" and the like."""
+    return _REPLY_PREFIXES.sub("", message.subject or "")
 
 
 def asked(message: Message) -> str:
     """What to search the knowledge for: the subject and the writer's own words."""
-    subject = _REPLY_PREFIXES.sub("", message.subject or "")
-    return f"{subject}\n{core(own_words(message.text))}".strip() or message.text.strip()
+    return f"{subject_of(message)}\n{core(own_words(message.text))}".strip() or message.text.strip()
 
 
-def compose(
-    message: Message,
-    lead: Lead,
+def choose(
     passages: Sequence[Passage],
-    *,
-    house: House,
     language: str,
     evidence: Evidence,
+    *,
     before: Sequence[Sequence[Passage]] = (),
     requests: Sequence[Sequence[Passage]] = (),
-) -> Draft:
-    """Draft an answer in `language` from `passages`, those found for the whole message, best first.
+) -> list[Passage]:
+    """The passages that answer, in the order of the letter; none when nothing suffices.
 
-    `before`: those found for what the lead wrote earlier and nobody answered; `requests`: for each request of
-    this message. What they find beside is answered too, where its confidence is known. Only a passage in that
-    language whose `evidence` suffices is used. Without one, or when the lead asks not to be written to, the
-    draft has status "no_source" and says why.
+    `passages` are those found for the whole message, best first; `before`: for what the lead wrote earlier
+    and nobody answered; `requests`: for each request of this message. What these two find beside is answered
+    too, where its confidence is known. Only a passage in `language` whose `evidence` suffices is chosen.
     """
-    answers = _answers([*_sure(before), passages, *_sure(requests)], language, evidence)
-    reason = None
-    if opts_out(asked(message)):
-        answers, reason = [], "opt_out"
-    elif not answers:
-        reason = "nothing_close" if passages else "no_knowledge"
-    weakest = min(answers, key=lambda p: p.confidence or 0, default=None)
-    gap = GAPS[language]
-    who = people.person(lead.name, lead.company, lead.attributes)
-    recipient = normalise_email(lead.email) if lead.email else None
-    sentences, body = _letter(answers, who, house, language) if answers else ([], "")
-    gaps = [
-        *([] if house.sender else [gap["sender"]]),
-        *([] if recipient else [gap["recipient"]]),
-        *bracketed(body),
-    ]
-    return Draft(
-        status="waiting" if answers else "no_source",
-        language=language,
-        sender=house.sender,
-        recipients=(recipient,) if recipient else (),
-        subject=_subject(message.subject, language),
-        body=body,
-        sentences=tuple(sentences),
-        gaps=tuple(gaps),
-        similarity=weakest.similarity if weakest else None,
-        confidence=weakest.confidence if weakest else None,
-        card=read_card(own_words(message.text)),
-        reason=reason,
-        nearest=tuple(passages[:NEAREST]),
-    )
+    return _answers([*_sure(before), passages, *_sure(requests)], language, evidence)
 
 
 def _sure(asked: Sequence[Sequence[Passage]]) -> list[list[Passage]]:
@@ -246,57 +199,3 @@ def _answers(asked: Sequence[Sequence[Passage]], language: str, evidence: Eviden
 def bracketed(text: str) -> list[str]:
     """The gaps of a text: each distinct "[words]", in order. "[1]" is none."""
     return list(dict.fromkeys(_BRACKETED.findall(text)))
-
-
-def _letter(
-    passages: Sequence[Passage], who: people.Person, house: House, language: str
-) -> tuple[list[Sentence], str]:
-    phrase = _PHRASES[language]
-    values = _slot_values(who, house, GAPS[language])
-    addressed = people.address(who, language)
-    greeting = phrase["greeting"].format(f" {addressed}" if addressed else "")
-    opening = Sentence(greeting, "lead" if addressed else "house", phrase["greeting_title"], addressed or "")
-    closing = Sentence(phrase["closing"], "house", phrase["closing_title"], phrase["closing"])
-    signature = [
-        Sentence(values[slot], "house", phrase["signature_title"], f"{{{{ {slot} }}}}")
-        for slot in ("rep.name", "house.name")
-    ]
-    parts = [_from_passage(passage, values) for passage in passages]
-    middle = [sentence for sentences, _ in parts for sentence in sentences]
-    body = "\n\n".join(text for _, text in parts)
-    signed = "\n".join(line.text for line in signature)
-    return (
-        [opening, *middle, closing, *signature],
-        f"{greeting}\n\n{body}\n\n{closing.text}\n\n{signed}",
-    )
-
-
-def _from_passage(passage: Passage, values: Mapping[str, str]) -> tuple[list[Sentence], str]:
-    """The passage's sentences, rendered one by one, and its body laid out as it was."""
-    sentences: list[Sentence] = []
-
-    def rendered(quote: str) -> str:
-        # A document is quoted as it is: it was not written as a template.
-        text = quote if passage.kind == "document" else render(quote, values)
-        sentences.append(Sentence(text, passage.kind, passage.title, quote, passage.passage_id))
-        return text
-
-    source = paragraphs(core(passage.body))
-    if passage.kind == "document":
-        source = [[[s for block in source for line in block for s in line][:DOCUMENT_SENTENCES]]]
-    return sentences, layout([[[rendered(quote) for quote in line] for line in block] for block in source])
-
-
-def _slot_values(who: people.Person, house: House, gap: Mapping[str, str]) -> dict[str, str]:
-    return {
-        "lead.name": who.name or gap["lead.name"],
-        "lead.first_name": who.first_name or gap["lead.first_name"],
-        "lead.company": who.company or gap["lead.company"],
-        "rep.name": gap["rep.name"],
-        "house.name": house.name or gap["house.name"],
-    }
-
-
-def _subject(subject: str | None, language: str) -> str:
-    plain = _CONTROL.sub(" ", _REPLY_PREFIXES.sub("", subject or "")).strip()
-    return f"Re: {plain or _PHRASES[language]['subject']}"[:SUBJECT_CHARS]

@@ -10,12 +10,14 @@ import structlog
 
 from services.responder import store
 from services.responder.asking import requests
-from services.responder.drafting import Draft, Evidence, House, Lead, Message, asked, compose
+from services.responder.composing import compose
+from services.responder.drafting import Draft, Evidence, House, Lead, Message, asked
 from services.responder.embedding import Embedder
 from services.responder.events import reply_event
 from services.responder.incoming import opts_out
 from services.responder.language import message_language
 from services.responder.retrieval import Asked, embed_waiting, find_passages
+from services.responder.style import store as styles
 from shared import outbox
 from shared.contracts.errors import InvalidEvent
 from shared.contracts.parsing import parse_time
@@ -88,9 +90,12 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
     # Each once: what waits unanswered is asked again for every message that goes on from it.
     questions = list(dict.fromkeys(one for groups in asked_of for group in groups for one in group))
     found = dict(zip(questions, find_passages(connection, drafting.embedder, questions), strict=True))
+    style = styles.in_force(connection)
     drafts = []
-    for message, lead, language, groups in zip(messages, leads, languages, asked_of, strict=True):
-        (whole,), earlier, requested = ([found[one] for one in group] for group in groups)
+    for message, lead, language, earlier, groups in zip(
+        messages, leads, languages, before, asked_of, strict=True
+    ):
+        (whole,), waiting, requested = ([found[one] for one in group] for group in groups)
         draft = compose(
             message,
             lead,
@@ -98,7 +103,9 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
             house=drafting.house,
             language=language,
             evidence=drafting.evidence,
-            before=earlier,
+            style=style,
+            earlier=earlier,
+            before=waiting,
             requests=requested,
         )
         drafts.append((uuid4(), message, lead, draft))
@@ -190,4 +197,6 @@ def _message(value: dict[str, Any]) -> Message:
         message["text"],
         parse_time(message["occurred_at"]),
         message.get("thread_id"),
+        value["grade"],
+        value["stage"],
     )

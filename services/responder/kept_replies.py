@@ -4,7 +4,8 @@ One lead's data in another lead's letter is worse than a reply lost: in doubt a 
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from services.responder.drafting import Lead
 from services.responder.folding import fold, words
@@ -38,6 +39,33 @@ def generalise(body: str, lead: Lead, *, rep_name: str, known_words: Collection[
     if any(fold(word) not in known_words for word in _CAPITALISED.findall(rest) if word[0].isupper()):
         return None
     return text
+
+
+def without_frame(body: str, sentences: Sequence[Mapping[str, Any]]) -> str:
+    """A reply without what each draft gets anew: its greeting, questions, next step, closing, signature.
+
+    `sentences` are the draft's, as stored. What was reworded stays; `generalise` knows usual greetings and
+    closings beside.
+    """
+    kinds = [one["source"]["kind"] for one in sentences]
+    for one, kind in zip(sentences, kinds, strict=True):
+        if kind == "style":
+            body = body.replace(one["text"], "", 1)
+    first = next((place for place, one in enumerate(sentences) if one["source"]["passage_id"]), 0)
+    for one in sentences[:first]:
+        body = body.removeprefix(one["text"])
+    closing = next(
+        (
+            one["text"]
+            for one, kind in zip(sentences, kinds, strict=True)
+            if kind == "house" and one not in sentences[:first]
+        ),
+        "",
+    )
+    lines = [line.rstrip() for line in body.strip().splitlines()]
+    if closing in lines:
+        lines = lines[: len(lines) - 1 - lines[::-1].index(closing)]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def _with_slots(text: str, lead: Lead, rep_name: str) -> str:

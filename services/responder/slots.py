@@ -4,13 +4,16 @@ A template is written by the house. What a lead wrote is only ever a value put i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-SLOTS: Final = ("lead.name", "lead.first_name", "lead.company", "rep.name", "house.name")
+SLOTS: Final = (
+    "lead.name", "lead.first_name", "lead.company", "rep.name", "rep.role", "rep.phone",
+    "house.name", "house.phone", "house.calendar",
+)  # fmt: skip
 
 _SLOT = re.compile(r"\{\{.*?\}\}")
 _MARKS = ("{{", "{%", "{#", "}}", "%}", "#}")
@@ -26,8 +29,8 @@ def has_marks(text: str) -> bool:
     return any(mark in text for mark in _MARKS)
 
 
-def check_template(text: str) -> None:
-    """Raise InvalidTemplate unless the text holds only words and known slots.
+def check_template(text: str, slots: Sequence[str] = SLOTS) -> None:
+    """Raise InvalidTemplate unless the text holds only words and slots of `slots`.
 
     The sandbox alone would let a template loop, call and hide text; with slots only, each sentence can be
     rendered by itself and shown beside its source.
@@ -44,8 +47,8 @@ def check_template(text: str) -> None:
         ) from error
     for output in tree.body:
         for node in output.iter_child_nodes():
-            if not isinstance(node, nodes.TemplateData) and _slot(node) not in SLOTS:
-                raise InvalidTemplate(f"line {node.lineno}: unknown slot; choose among {', '.join(SLOTS)}")
+            if not isinstance(node, nodes.TemplateData) and _slot(node) not in slots:
+                raise InvalidTemplate(f"line {node.lineno}: unknown slot; choose among {', '.join(slots)}")
 
 
 def render(text: str, values: Mapping[str, str]) -> str:
@@ -58,6 +61,11 @@ def render(text: str, values: Mapping[str, str]) -> str:
         owner, _, field = slot.partition(".")
         context.setdefault(owner, {})[field] = value
     return _environment.from_string(text).render(context)
+
+
+def slots_of(text: str) -> set[str]:
+    """The slots of a checked template."""
+    return {slot.strip("{} ") for slot in _SLOT.findall(text)}
 
 
 def without_slots(text: str) -> str:

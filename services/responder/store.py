@@ -21,7 +21,7 @@ def add_messages(connection: Connection, values: Sequence[Mapping[str, Any]]) ->
     """Keep messages (values of lead.messages.v1) and return the (source, id) of those not seen before."""
     rows = [
         {name: value["message"].get(name) for name in _MESSAGE_FIELDS}
-        | {"lead_id": value["lead_id"], "lead": value["lead"], "traceparent": value.get("traceparent")}
+        | {name: value.get(name) for name in ("lead_id", "lead", "traceparent", "grade", "stage")}
         for value in values
     ]
     added = connection.execute(_QUERIES["add_messages"], {"rows": Jsonb(rows)}).fetchall()
@@ -53,6 +53,7 @@ def add_drafts(connection: Connection, drafts: Sequence[tuple[UUID, Message, Lea
             "card": draft.card,
             "reason": draft.reason,
             "nearest": [_nearest(passage) for passage in draft.nearest],
+            "style_version": draft.style_version,
         }
         for draft_id, message, lead, draft in drafts
     ]

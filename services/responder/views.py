@@ -5,22 +5,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.responder.drafting import GAPS
+from services.responder.style.document import SHIPPED, Style
 
 
 def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any]:
     """A draft with its message and decision. `earlier`: what the lead wrote before, unanswered;
     `superseded_by`: the draft that goes on with a stale one.
 
-    Once approved, what was approved stands in the place of what was proposed. While open, the gap of the
-    signing person's name is filled with the reader's, when a person reads: they are who would sign.
+    Once approved, what was approved stands in the place of what was proposed. While open, the gaps of the
+    signing person are filled with what is known of the reader, when a person reads: they are who would sign.
     """
     sent = row["content"] or {}
     body, sentences, gaps = row["body"], row["sentences"], row["gaps"]
-    name_gap = GAPS[row["language"]]["rep.name"]
+    style = Style.model_validate(row["style"]) if row["style"] else SHIPPED.style
     if row["action"] is None and reader_name:
-        body = body.replace(name_gap, reader_name)
-        sentences = [{**s, "text": s["text"].replace(name_gap, reader_name)} for s in sentences]
-        gaps = [gap for gap in gaps if gap != name_gap]
+        for gap, words in _signing(style, reader_name, GAPS[row["language"]]).items():
+            body = body.replace(gap, words)
+            sentences = [{**s, "text": s["text"].replace(gap, words)} for s in sentences]
+            gaps = [other for other in gaps if other != gap]
     if sent:
         body, gaps = sent["body"], []
         sentences = [s for s in sentences if s["text"] in body]
@@ -41,6 +43,8 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
         "similarity": row["similarity"],
         "confidence": row["confidence"],
         "card": row["card"],
+        "card_labels": {field.name: getattr(field.label, row["language"]) for field in style.fields},
+        "style_version": row["style_version"],
         "nearest": row["nearest"],
         "message": {
             "text": row["message_text"],
@@ -53,6 +57,13 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
         "decided_by": row["user_name"],
         "decided_at": _time(row["decided_at"]),
     }
+
+
+def _signing(style: Style, name: str, gap: Mapping[str, str]) -> dict[str, str]:
+    """What stands in the gaps of the person who signs."""
+    rep = style.rep(name)
+    known = {"rep.name": name, "rep.role": rep and rep.role, "rep.phone": rep and rep.phone}
+    return {gap[slot]: words for slot, words in known.items() if words}
 
 
 def passage_view(row: Mapping[str, Any]) -> dict[str, Any]:

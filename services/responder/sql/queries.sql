@@ -1,10 +1,12 @@
 -- name: add_messages
 -- Those not seen before, of a JSON array; the answer names them.
-INSERT INTO message (source, id, lead_id, channel, subject, text, thread_id, occurred_at, lead, traceparent)
-SELECT source, id, lead_id, channel, subject, text, thread_id, occurred_at, lead, traceparent
+INSERT INTO message (
+    source, id, lead_id, channel, subject, text, thread_id, occurred_at, lead, traceparent, grade, stage
+)
+SELECT source, id, lead_id, channel, subject, text, thread_id, occurred_at, lead, traceparent, grade, stage
 FROM jsonb_to_recordset(%(rows)s) AS m (
     source text, id text, lead_id uuid, channel text, subject text, text text, thread_id text,
-    occurred_at timestamptz, lead jsonb, traceparent text
+    occurred_at timestamptz, lead jsonb, traceparent text, grade text, stage text
 )
 ON CONFLICT (source, id) DO NOTHING
 RETURNING source, id;
@@ -12,19 +14,19 @@ RETURNING source, id;
 -- name: add_drafts
 INSERT INTO draft (
     draft_id, lead_id, message_source, message_id, status, language, channel, sender, recipients, subject, body,
-    sentences, gaps, similarity, confidence, card, reason, nearest
+    sentences, gaps, similarity, confidence, card, reason, nearest, style_version
 )
 SELECT draft_id, lead_id, message_source, message_id, status, language, channel, sender, recipients, subject, body,
-       sentences, gaps, similarity, confidence, card, reason, nearest
+       sentences, gaps, similarity, confidence, card, reason, nearest, style_version
 FROM jsonb_to_recordset(%(rows)s) AS d (
     draft_id uuid, lead_id uuid, message_source text, message_id text, status text, language text, channel text,
     sender text, recipients text[], subject text, body text, sentences jsonb, gaps text[], similarity real,
-    confidence real, card jsonb, reason text, nearest jsonb
+    confidence real, card jsonb, reason text, nearest jsonb, style_version int
 );
 
 -- name: unanswered
 -- What these leads wrote that nobody decided on, drafts taken over included, in the order of writing.
-SELECT d.lead_id, m.source, m.id, m.thread_id, m.subject, m.text, m.occurred_at
+SELECT d.lead_id, m.source, m.id, m.thread_id, m.subject, m.text, m.occurred_at, m.grade, m.stage
 FROM draft d
 JOIN message m ON m.source = d.message_source AND m.id = d.message_id
 LEFT JOIN draft newer ON newer.draft_id = d.superseded_by
@@ -163,8 +165,9 @@ SELECT title, body FROM passage WHERE retired_at IS NULL AND (kind <> 'reply' OR
 
 -- name: list_drafts
 SELECT d.*, m.text AS message_text, m.subject AS message_subject, m.occurred_at AS message_occurred_at,
-       c.action, c.user_name, c.at AS decided_at, c.content, earlier.drafts AS earlier
+       c.action, c.user_name, c.at AS decided_at, c.content, earlier.drafts AS earlier, s.document AS style
 FROM draft d
+LEFT JOIN style s ON s.version = d.style_version
 JOIN message m ON m.source = d.message_source AND m.id = d.message_id
 LEFT JOIN decision c ON c.draft_id = d.draft_id AND c.version = d.version
 CROSS JOIN LATERAL (

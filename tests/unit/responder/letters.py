@@ -4,15 +4,20 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from services.responder.drafting import Draft, Evidence, House, Lead, Message, Passage, compose
+from services.responder.composing import compose
+from services.responder.drafting import Draft, Evidence, House, Lead, Message, Passage
+from services.responder.style.document import HouseStyle, Style
 
 LEAD_ID = UUID("7b0f6f64-5c1f-4a53-9a43-3f2b1f0b8a11")
 HOUSE = House("Hydromeca", "ventes@hydromeca.example.com")
+QUIET = HouseStyle(version=1, style=Style(ask_missing=False))
 EVIDENCE = Evidence(0.3, frozenset({"en"}))
 
 
-def message(text: str = "Pourriez-vous nous faire un devis ?", subject: str | None = "Devis") -> Message:
-    return Message("crm", "m-1", subject, text, datetime(2026, 3, 10, 8, 26, tzinfo=UTC))
+def message(
+    text: str = "Pourriez-vous nous faire un devis ?", subject: str | None = "Devis", **fields: Any
+) -> Message:
+    return Message("crm", "m-1", subject, text, datetime(2026, 3, 10, 8, 26, tzinfo=UTC), **fields)
 
 
 def lead(**fields: Any) -> Lead:
@@ -38,5 +43,5 @@ def passage(body: str, **fields: Any) -> Passage:
 
 
 def draft(*passages: Passage, of: Message | None = None, to: Lead | None = None, **fields: Any) -> Draft:
-    values: dict[str, Any] = {"house": HOUSE, "language": "fr", "evidence": EVIDENCE}
+    values: dict[str, Any] = {"house": HOUSE, "language": "fr", "evidence": EVIDENCE, "style": QUIET}
     return compose(of or message(), to or lead(), passages, **(values | fields))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.responder.card import FIELDS, missing, read_card
+from services.responder.card import FIELDS, read_card
 from services.responder.incoming import own_words
 from tests.harness.cards import count
 
@@ -62,17 +62,6 @@ def test_a_request_gives_its_card() -> None:
 )
 def test_what_is_not_said_is_missing(text: str, field: str) -> None:
     assert read_card(text)[field] == []
-
-
-def test_a_company_defines_its_own_fields() -> None:
-    card = read_card("Numéro de série : PK-0042, en panne.", {"serial": ["numéro de série", "n° de série"]})
-    assert card["serial"] == ["PK-0042"]
-    assert read_card("En panne.", {"serial": ["numéro de série"]})["serial"] == []
-
-
-def test_at_most_two_missing_facts_are_asked() -> None:
-    assert missing(read_card("Pouvez-vous me faire un devis ?")) == ["product", "quantity"]
-    assert missing(read_card("Un devis pour 3 pompes avant vendredi, livraison à Metz.")) == []
 
 
 @pytest.mark.parametrize(
