@@ -330,6 +330,27 @@ class Message(Answer):
     occurred_at: datetime | None = None
 
 
+class EarlierMessage(Message):
+    """`held_back`: what had been approved when they wrote again."""
+
+    held_back: str | None = None
+
+
+class WrittenReply(Answer):
+    sender: str = ""
+    recipients: list[str] = []
+    subject: str = ""
+    body: str = ""
+
+
+class TakenBack(Answer):
+    """An approval that did not go out, and who took it back."""
+
+    by: str
+    at: datetime
+    content: WrittenReply
+
+
 class Draft(Answer):
     draft_id: str
     version: int
@@ -347,11 +368,13 @@ class Draft(Answer):
     confidence: float | None = None
     card: dict[str, list[str]] = {}
     message: Message | None = None
-    earlier: list[Message] = []
+    earlier: list[EarlierMessage] = []
     superseded_by: str | None = None
     created_at: datetime | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
+    sends_at: datetime | None = None
+    taken_back: TakenBack | None = None
 
     @property
     def undecided(self) -> bool:

@@ -175,6 +175,8 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         duration=wording.duration,
         said=wording.said,
         in_full=wording.in_full,
+        clock=wording.clock,
+        seconds_left=wording.seconds_left,
         strength=wording.strength,
         unscored=wording.unscored,
         trend=wording.trend,

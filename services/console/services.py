@@ -262,6 +262,9 @@ class Responder:
         path = f"/v1/drafts/{_segment(draft_id)}/reject"
         return self.service.post(Draft, path, {"version": version, "reason": reason})
 
+    def take_back(self, draft_id: str, *, version: int) -> Draft:
+        return self.service.post(Draft, f"/v1/drafts/{_segment(draft_id)}/recall", {"version": version})
+
     def documents(self, *, limit: int, cursor: str | None) -> Documents:
         return self.service.get(Documents, "/v1/documents", limit=limit, cursor=cursor)
 

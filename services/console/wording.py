@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from math import ceil
 from typing import Final
 
 from babel.dates import format_date, format_datetime, format_time
@@ -92,6 +93,16 @@ def said(moment: datetime, now: datetime | None = None) -> str:
     if local.year == now.year:
         return format_date(local, "d MMMM", locale=locale)
     return format_date(local, "d MMM y", locale=locale)
+
+
+def clock(moment: datetime) -> str:
+    """The time of day, to the second."""
+    local = moment.astimezone(get_timezone() or UTC)
+    return format_time(local, "HH:mm:ss", locale=get_locale())
+
+
+def seconds_left(until: datetime) -> int:
+    return max(0, ceil((until - datetime.now(UTC)).total_seconds()))
 
 
 def day(on: date) -> str:

@@ -10,7 +10,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from services.responder import decisions, store
+from services.responder import decisions, going_out, store
 from services.responder.decisions import Decider
 from services.responder.language import Language
 from services.responder.retrieval import add_passage
@@ -33,6 +33,7 @@ class DraftPath(BaseModel):
 class DraftsQuery(BaseModel):
     status: Status | None = None
     lead_id: UUID | None = None
+    recallable: bool = Field(False, description="only approvals that did not go out yet")
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = None
 
@@ -50,6 +51,10 @@ class Approval(BaseModel):
     body: Text = Field(max_length=100_000)
     attachments: list[Any] = Field(default_factory=list, max_length=50)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class Recall(BaseModel):
+    version: int = Field(ge=1)
 
 
 class Rejection(BaseModel):
@@ -116,6 +121,7 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 connection,
                 status=query.status,
                 lead_id=query.lead_id,
+                recallable=query.recallable,
                 before=_before(query.cursor),
                 count=query.limit + 1,
             )
@@ -133,7 +139,8 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
     @api.post("/drafts/<draft_id>/approve")
     @requires("drafts:decide")
     def approve(path: DraftPath, body: Approval) -> Response:
-        """Approve exactly this content, as a named person. It will be sent once, as it stands here."""
+        """Approve exactly this content, as a named person. It will be sent once, as it stands here; until
+        `sends_at` it can be taken back."""
         by = Decider(*named_person())
         content = body.model_dump(exclude={"sha256"}) | {"draft_id": str(path.draft_id)}
         with pool.connection() as connection, refusals():
@@ -144,8 +151,18 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 body.sha256,
                 by,
                 house_name=settings.company_name,
-                demo=settings.demo,
+                wait_s=settings.recall_s,
             )
+            return answer(_draft(connection, path.draft_id))
+
+    @api.post("/drafts/<draft_id>/recall")
+    @requires("drafts:decide")
+    def recall(path: DraftPath, body: Recall) -> Response:
+        """Take an approval back before it goes out, as a named person. The draft is open again as its next
+        version, and `taken_back` holds what was approved."""
+        by = Decider(*named_person())
+        with pool.connection() as connection, refusals():
+            going_out.take_back(connection, path.draft_id, body.version, by)
             return answer(_draft(connection, path.draft_id))
 
     @api.post("/drafts/<draft_id>/reject")
@@ -218,6 +235,20 @@ def refusals() -> Iterator[None]:
             "decide on its draft.",
             status_now="stale",
             superseded_by=str(error.newer),
+        ) from error
+    except going_out.NotApproved as error:
+        raise Problem(
+            409,
+            "Nothing to take back",
+            f"This draft is {error.status}: nothing goes out.",
+            status_now=error.status,
+        ) from error
+    except going_out.AlreadyOut as error:
+        raise Problem(
+            409,
+            "Too late to take back",
+            "The reply is on its way or has arrived. Nothing was changed: write to them again.",
+            status_now=error.status,
         ) from error
     except decisions.AlreadyDecided as error:
         raise Problem(

@@ -86,12 +86,13 @@ def approve(
     by: Decider,
     *,
     house_name: str,
-    demo: bool,
+    wait_s: float,
 ) -> None:
     """Approve `content` (names of the approval contract) in the caller's transaction.
 
-    Writes the decision, the status and the "approved" event; keeps an edited reply as knowledge when nothing
-    of the lead is left in it. Two approvals at once wait for each other and one is refused.
+    Writes the decision and the status, and that it goes out in `wait_s` (see `going_out`); keeps an edited
+    reply as knowledge when nothing of the lead is left in it. Two approvals at once wait for each other and
+    one is refused.
     Raises UnknownDraft, Superseded, AlreadyDecided, OtherVersion, HashDiffers, NotSendable.
     """
     draft = _locked(connection, draft_id, content["version"])
@@ -99,7 +100,18 @@ def approve(
         raise HashDiffers(computed)
     if problems := _unsendable(content):
         raise NotSendable(problems)
-    _record(connection, draft, "approved", by, demo=demo, content=content, sha256=sha256)
+    store.decide(
+        connection,
+        draft,
+        "approved",
+        user_id=by.user_id,
+        user_name=by.name,
+        at=datetime.now(UTC),
+        content=content,
+        sha256=sha256,
+        wait_s=wait_s,
+    )
+    log.info("draft_approved", draft_id=str(draft_id), user_id=by.user_id)
     _keep_reply(connection, draft, content["body"], by, house_name)
 
 
@@ -113,12 +125,25 @@ def reject(
     kind: str | None,
     demo: bool,
 ) -> None:
-    """Reject a draft in the caller's transaction; as the wrong answer (`kind`), it teaches the ranking.
+    """Reject a draft in the caller's transaction, and announce it.
 
+    As the wrong answer (`kind`) it teaches the ranking.
     Raises UnknownDraft, Superseded, AlreadyDecided, OtherVersion.
     """
-    draft = _locked(connection, draft_id, version)
-    _record(connection, draft, "rejected", by, demo=demo, reason=reason, kind=kind)
+    draft, now = _locked(connection, draft_id, version), datetime.now(UTC)
+    store.decide(
+        connection,
+        draft,
+        "rejected",
+        user_id=by.user_id,
+        user_name=by.name,
+        at=now,
+        reason=reason,
+        kind=kind,
+    )
+    event = reply_event("rejected", draft, at=now, demo=demo, user=(by.user_id, by.name))
+    outbox.add(connection, [event])
+    log.info("draft_rejected", draft_id=str(draft_id), user_id=by.user_id)
 
 
 def _locked(connection: Connection, draft_id: UUID, version: int) -> dict[str, Any]:
@@ -153,38 +178,6 @@ def _unsendable(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     if any(char in (content["subject"] or "") for char in "\r\n"):
         problems.append(("subject", "one line only"))
     return problems
-
-
-def _record(
-    connection: Connection,
-    draft: Mapping[str, Any],
-    action: str,
-    by: Decider,
-    *,
-    demo: bool,
-    content: Mapping[str, Any] | None = None,
-    sha256: str | None = None,
-    reason: str | None = None,
-    kind: str | None = None,
-) -> None:
-    now = datetime.now(UTC)
-    store.decide(
-        connection,
-        draft,
-        action,
-        user_id=by.user_id,
-        user_name=by.name,
-        at=now,
-        content=content,
-        sha256=sha256,
-        reason=reason,
-        kind=kind,
-    )
-    event = reply_event(
-        action, draft, at=now, demo=demo, user=(by.user_id, by.name), content=content, sha256=sha256
-    )
-    outbox.add(connection, [event])
-    log.info("draft_decided", draft_id=str(draft["draft_id"]), action=action, user_id=by.user_id)
 
 
 def _keep_reply(

@@ -28,6 +28,14 @@ class ResponderSettings(WorkerSettings):
         0.3, ge=0, le=1, description="least cosine at which a passage may answer a message in English"
     )
 
+    recall_s: float = Field(
+        20,
+        ge=0,
+        le=3600,
+        description="seconds for which an approval can be taken back",
+    )
+    recall_bulk_s: float = Field(120, ge=0, le=3600, description="the same for those approved together")
+
     @property
     def model_languages(self) -> frozenset[str]:
         return frozenset(tag.strip().lower() for tag in self.embedding_languages.split(",") if tag.strip())

@@ -89,11 +89,21 @@ def find_drafts(
     draft_id: UUID | None = None,
     status: str | None = None,
     lead_id: UUID | None = None,
+    recallable: bool = False,
     before: tuple[datetime | None, UUID | None] = (None, None),
     count: int = 1,
 ) -> list[dict[str, Any]]:
-    """Drafts with their message and decision, the newest first, those after the row `before`."""
-    values = {"draft_id": draft_id, "status": status, "lead_id": lead_id, "count": count}
+    """Drafts with their message and decision, the newest first, those after the row `before`.
+
+    `recallable`: only those approved that did not go out yet.
+    """
+    values = {
+        "draft_id": draft_id,
+        "status": status,
+        "lead_id": lead_id,
+        "recallable": recallable,
+        "count": count,
+    }
     moment, at_id = before
     return connection.execute(
         _QUERIES["list_drafts"], values | {"before": moment, "before_id": at_id}
@@ -113,12 +123,13 @@ def decide(
     user_id: str,
     user_name: str,
     at: datetime,
-    content: Mapping[str, Any] | None,
-    sha256: str | None,
-    reason: str | None,
-    kind: str | None,
+    content: Mapping[str, Any] | None = None,
+    sha256: str | None = None,
+    reason: str | None = None,
+    kind: str | None = None,
+    wait_s: float | None = None,
 ) -> None:
-    """Keep a person's decision and set the draft's status to `action`."""
+    """Keep a person's decision and set the draft's status to `action`; an approval goes out in `wait_s`."""
     connection.execute(
         _QUERIES["decide"],
         {
@@ -132,6 +143,7 @@ def decide(
             "sha256": sha256,
             "reason": reason,
             "kind": kind,
+            "wait_s": wait_s,
         },
     )
 
@@ -143,6 +155,17 @@ def examples(connection: Connection, *, count: int) -> list[dict[str, Any]]:
     intent, else its id), `is_right` (False: rejected as the wrong answer), `decided_at`.
     """
     return connection.execute(_QUERIES["examples"], {"count": count}).fetchall()
+
+
+def recall(connection: Connection, draft_id: UUID, version: int, *, user_id: str, user_name: str) -> None:
+    """Open a locked draft again as its next version, and keep who took its approval back."""
+    values = {"draft_id": draft_id, "version": version, "user_id": user_id, "user_name": user_name}
+    connection.execute(_QUERIES["recall"], values)
+
+
+def release_due(connection: Connection, *, count: int) -> list[dict[str, Any]]:
+    """Let up to `count` approvals go that can no longer be taken back; return each with its decision."""
+    return connection.execute(_QUERIES["release_due"], {"count": count}).fetchall()
 
 
 def follow_deliveries(connection: Connection, outcomes: Mapping[tuple[str, int], str]) -> None:

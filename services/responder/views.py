@@ -9,8 +9,9 @@ from services.responder.style.document import SHIPPED, Style
 
 
 def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any]:
-    """A draft with its message and decision. `earlier`: what the lead wrote before, unanswered;
-    `superseded_by`: the draft that goes on with a stale one.
+    """A draft with its message and decision. `earlier`: what the lead wrote before, unanswered, and what was
+    approved and `held_back` when they wrote again; `superseded_by`: the draft that goes on with a stale one;
+    `sends_at`: until when an approval can be taken back; `taken_back`: what was approved and by whom it was.
 
     Once approved, what was approved stands in the place of what was proposed. While open, the gaps of the
     signing person are filled with what is known of the reader, when a person reads: they are who would sign.
@@ -56,6 +57,8 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
         "created_at": _time(row["created_at"]),
         "decided_by": row["user_name"],
         "decided_at": _time(row["decided_at"]),
+        "sends_at": _time(row["sends_at"]),
+        "taken_back": _taken_back(row),
     }
 
 
@@ -64,6 +67,13 @@ def _signing(style: Style, name: str, gap: Mapping[str, str]) -> dict[str, str]:
     rep = style.rep(name)
     known = {"rep.name": name, "rep.role": rep and rep.role, "rep.phone": rep and rep.phone}
     return {gap[slot]: words for slot, words in known.items() if words}
+
+
+def _taken_back(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    if row["recalled_at"] is None:
+        return None
+    content = {name: row["recalled_content"][name] for name in ("sender", "recipients", "subject", "body")}
+    return {"by": row["recalled_by"], "at": _time(row["recalled_at"]), "content": content}
 
 
 def passage_view(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import structlog
 from services.responder import store
 from services.responder.drafting import Evidence, House
 from services.responder.embedding import Embedder, ModelUnusable
+from services.responder.going_out import RELEASED_AT_ONCE, release
 from services.responder.handlers import Drafting, on_records
 from services.responder.retrieval import EMBED_BATCH, embed_waiting
 from services.responder.settings import ResponderSettings
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 GROUP = "responder"
 MAX_RECORDS = 64
 """A message takes some 20 ms to embed: a batch stays within about two seconds."""
+RELEASE_S = 0.5
+"""Between two looks at the approvals that wait for their time."""
 
 
 def main() -> None:
@@ -53,7 +56,10 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
         pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA))
         outbox_relay = relay(pool, publisher)
         knowledge = Repeated("knowledge-embedder", lambda: embed_knowledge(pool, embedder), idle_s=1.0)
-        for thread in (outbox_relay, knowledge):
+        approvals = Repeated(
+            "approvals", lambda: release_approvals(pool, outbox_relay, demo=settings.demo), idle_s=RELEASE_S
+        )
+        for thread in (outbox_relay, knowledge, approvals):
             thread.start()
             stack.callback(thread.stop)
         consume(
@@ -71,6 +77,15 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
             stop=stop,
             committed=outbox_relay.wake,
         )
+
+
+def release_approvals(pool: Pool, outbox_relay: Repeated, *, demo: bool) -> bool:
+    """Let go what can no longer be taken back; return whether more may wait."""
+    with pool.connection() as connection:
+        released = release(connection, demo=demo)
+    if released:
+        outbox_relay.wake()
+    return released == RELEASED_AT_ONCE
 
 
 def embed_knowledge(pool: Pool, embedder: Embedder) -> bool:

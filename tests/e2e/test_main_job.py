@@ -50,6 +50,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Itera
         "WRITEBACK_WEBHOOK_SECRET": SECRET,
         "WRITEBACK_ALLOW_PRIVATE": "1",
         "WRITEBACK_SEND": "replies",
+        "RECALL_S": "2",
     }
     with running_house(tmp_path_factory.mktemp("house") / "data", settings) as running:
         yield running

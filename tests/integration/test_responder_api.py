@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from services.responder import store
+from services.responder.going_out import release
 from services.responder.handlers import on_records
 from services.responder.retrieval import add_passage
 from shared.contracts.approval import content_hash
@@ -47,7 +48,7 @@ def served(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def connection(served: Served) -> Iterator[Connection]:
     with served.installation.connect(store.SCHEMA) as connection:
-        connection.execute("TRUNCATE passage, message, draft, decision, outbox")
+        connection.execute("TRUNCATE passage, message, draft, decision, recall, outbox")
         add_passage(
             connection, kind="template", language="fr", title="Demande de devis", body=BODY, created_by="test"
         )
@@ -90,15 +91,24 @@ def test_what_is_approved_is_published_to_the_byte_and_signed_by_a_person(
         "Léa Martin",
         sent["body"],
     )
-    row = connection.execute(
-        "SELECT value FROM outbox WHERE topic = %s ORDER BY id DESC LIMIT 1", [REPLY_EVENTS]
-    ).fetchone()
-    assert row is not None
-    event = orjson.loads(row["value"])
+    (event,) = released(connection)
     check(event, "reply.events")
     assert (event["event"], event["user"]["name"]) == ("approved", "Léa Martin")
     assert event["sha256"] == sent["sha256"] == content_hash(event["content"])
-    assert rep.get(f"/v1/drafts/{draft['draft_id']}").json() == approved
+    now = rep.get(f"/v1/drafts/{draft['draft_id']}").json()
+    assert now == approved | {"sends_at": None}
+    assert released(connection) == []
+
+
+def released(connection: Connection, *, over: bool = True) -> list[Any]:
+    """What is announced next; the time to take back is `over`."""
+    connection.execute("DELETE FROM outbox")
+    if over:
+        connection.execute("UPDATE draft SET sends_at = now() WHERE sends_at IS NOT NULL")
+    with connection.transaction():
+        release(connection, demo=False)
+    rows = connection.execute("SELECT value FROM outbox WHERE topic = %s ORDER BY id", [REPLY_EVENTS])
+    return [orjson.loads(row["value"]) for row in rows]
 
 
 def test_of_two_approvals_at_once_one_wins(rep: httpx.Client, connection: Connection) -> None:

@@ -50,7 +50,7 @@ def approve(connection: Connection, draft: dict[str, Any], body: str | None = No
         content_hash(content),
         LEA,
         house_name="Hydromeca",
-        demo=False,
+        wait_s=0,
     )
 
 

@@ -60,11 +60,32 @@ def panel_of(
     editing: bool = False,
     typed: dict[str, str] | None = None,
     problem: str | None = None,
+    proposed: bool = False,
 ) -> DraftPanel:
+    """`proposed`: as the machine wrote it, even where a person's words that were taken back are at hand."""
     # Where nothing could be drafted, or nobody stands in a field, there is something to write first.
     to_write = draft.status == "no_source" or not draft.recipients or not draft.sender
-    editing = draft.undecided and (editing or to_write)
-    return DraftPanel(draft, spans(draft), gaps(draft), editing, typed, problem, lead)
+    if typed is None and draft.undecided and not proposed:
+        typed = _written(draft)
+    editing = draft.undecided and (editing or to_write or typed is not None)
+    left = [gap for gap in gaps(draft) if typed is None or gap.marker in typed.get("body", "")]
+    return DraftPanel(draft, spans(draft), left, editing, typed, problem, lead)
+
+
+def _written(draft: Draft) -> dict[str, str] | None:
+    """What a person had approved and took back, where it is not what is proposed."""
+    if draft.taken_back is None:
+        return None
+    written = draft.taken_back.content
+    proposed = (draft.sender, draft.recipients, draft.subject, draft.body)
+    if (written.sender, written.recipients, written.subject, written.body) == proposed:
+        return None
+    return {
+        "sender": written.sender,
+        "recipients": ", ".join(written.recipients),
+        "subject": written.subject,
+        "body": written.body,
+    }
 
 
 def gather(lead_id: str, *, cursor: str | None = None) -> Detail:

@@ -47,7 +47,8 @@ def listing() -> str:
 @signed_in
 def page(draft_id: UUID) -> str:
     draft = sessions.responder().draft(str(draft_id))
-    return _render(panel_of(draft, lead=_lead_of(draft), editing="edit" in request.args))
+    editing, proposed = "edit" in request.args, "proposed" in request.args
+    return _render(panel_of(draft, lead=_lead_of(draft), editing=editing, proposed=proposed))
 
 
 @pages.post("/drafts/<uuid:draft_id>/approve")
@@ -65,7 +66,12 @@ def approve(draft_id: UUID) -> Response | str | tuple[str, int]:
         draft = sessions.responder().approve(content)
     except ServiceError as error:
         return _failed(str(draft_id), error)
-    return _decided(draft, gettext("Reply approved."))
+    words = (
+        gettext("Reply approved. It can still be taken back.")
+        if draft.sends_at
+        else gettext("Reply approved.")
+    )
+    return _decided(draft, words)
 
 
 @pages.post("/drafts/<uuid:draft_id>/reject")
@@ -80,6 +86,40 @@ def reject(draft_id: UUID) -> Response | str | tuple[str, int]:
     except ServiceError as error:
         return _failed(str(draft_id), error)
     return _decided(draft, gettext("Draft rejected. Nothing was sent."))
+
+
+@pages.post("/drafts/<uuid:draft_id>/recall")
+@signed_in
+def take_back(draft_id: UUID) -> Response | str | tuple[str, int]:
+    """Take an approval back; what was approved is open again, to be changed."""
+    version = request.form.get("version", type=int)
+    if version is None:
+        abort(400)
+    try:
+        draft = sessions.responder().take_back(str(draft_id), version=version)
+    except Conflict:
+        return _too_late(str(draft_id))
+    except ServiceDown:
+        words = gettext("Nothing was taken back: the service does not answer. Try again at once.")
+        return _again(str(draft_id), words, 503)
+    except ServiceError as error:
+        return _failed(str(draft_id), error)
+    if wants_fragment():
+        words = gettext("Taken back: nothing was sent.")
+        return render_template("_draft.html", panel=panel_of(draft), announce=words)
+    return redirect(url_for("drafts.page", draft_id=draft_id))
+
+
+def _too_late(draft_id: str) -> tuple[str, int]:
+    """Say why there is nothing to take back; the page then shows what became of it."""
+    draft = sessions.responder().draft(draft_id)
+    if draft.undecided:
+        words = gettext("Somebody took it back before you. Nothing was sent.")
+    elif draft.superseded_by or draft.status == "rejected":
+        words = gettext("There is nothing to take back: it was not sent.")
+    else:
+        words = gettext("Too late to take it back: it is on its way. Write to them again if it was wrong.")
+    return _render(panel_of(draft, lead=_lead_of(draft), problem=words)), 409
 
 
 def _waiting() -> Waiting:

@@ -25,27 +25,33 @@ FROM jsonb_to_recordset(%(rows)s) AS d (
 );
 
 -- name: unanswered
--- What these leads wrote that nobody decided on, drafts taken over included, in the order of writing.
+-- What these leads wrote that no answer went out to yet and nobody rejected, drafts taken over included, in the order
+-- of writing.
 SELECT d.lead_id, m.source, m.id, m.thread_id, m.subject, m.text, m.occurred_at, m.grade, m.stage
 FROM draft d
 JOIN message m ON m.source = d.message_source AND m.id = d.message_id
 LEFT JOIN draft newer ON newer.draft_id = d.superseded_by
-WHERE d.lead_id = ANY(%(lead_ids)s::uuid[]) AND coalesce(newer.status, d.status) IN ('waiting', 'no_source')
+WHERE d.lead_id = ANY(%(lead_ids)s::uuid[])
+  AND (coalesce(newer.status, d.status) IN ('waiting', 'no_source')
+       OR coalesce(newer.sends_at, d.sends_at) IS NOT NULL)
 ORDER BY m.occurred_at, d.draft_id;
 
 -- name: supersede
 -- Of the open drafts of one conversation only that of its newest message stays open; those it took over before go on
 -- with it. Messages of different threads are different conversations, but who asks not to be written to means all.
+-- What was approved and did not go out yet is held back in the same way.
 WITH undecided AS MATERIALIZED (
-    SELECT d.draft_id, d.lead_id, d.status, d.reason, m.thread_id, m.occurred_at
+    SELECT d.draft_id, d.lead_id, d.reason, d.body <> '' AS announced, d.sends_at, m.thread_id, m.occurred_at
     FROM draft d JOIN message m ON m.source = d.message_source AND m.id = d.message_id
-    WHERE d.lead_id = ANY(%(lead_ids)s::uuid[]) AND d.status IN ('waiting', 'no_source')
+    WHERE d.lead_id = ANY(%(lead_ids)s::uuid[])
+      AND (d.status IN ('waiting', 'no_source') OR d.sends_at IS NOT NULL)
     ORDER BY d.draft_id FOR UPDATE OF d
 ),
 newer AS (
-    SELECT DISTINCT ON (o.draft_id) o.draft_id, o.status, n.draft_id AS newer_id
+    SELECT DISTINCT ON (o.draft_id) o.draft_id, o.announced, o.sends_at, n.draft_id AS newer_id
     FROM undecided o JOIN undecided n
       ON n.lead_id = o.lead_id AND (n.occurred_at, n.draft_id) > (o.occurred_at, o.draft_id)
+     AND n.sends_at IS NULL
      AND (n.thread_id IS NULL OR o.thread_id IS NULL OR n.thread_id = o.thread_id OR n.reason = 'opt_out')
     ORDER BY o.draft_id, n.occurred_at DESC, n.draft_id DESC
 ),
@@ -54,10 +60,13 @@ moved AS (
     FROM newer WHERE draft.superseded_by = newer.draft_id
 ),
 superseded AS (
-    UPDATE draft SET status = 'stale', superseded_by = newer.newer_id
+    UPDATE draft SET status = 'stale', superseded_by = newer.newer_id, sends_at = NULL
     FROM newer WHERE draft.draft_id = newer.draft_id
     RETURNING draft.draft_id, draft.version, draft.lead_id, draft.message_source, draft.message_id,
-              newer.status = 'waiting' AS announced
+              newer.announced, newer.sends_at IS NOT NULL AS held_back
+),
+held_back AS (
+    INSERT INTO recall (draft_id, version) SELECT draft_id, version FROM superseded WHERE held_back
 )
 SELECT s.*, m.traceparent
 FROM superseded s JOIN message m ON m.source = s.message_source AND m.id = s.message_id;
@@ -67,7 +76,7 @@ FROM superseded s JOIN message m ON m.source = s.message_source AND m.id = s.mes
 UPDATE draft SET status = e.status
 FROM unnest(%(draft_ids)s::uuid[], %(versions)s::int[], %(statuses)s::text[]) AS e (draft_id, version, status)
 WHERE draft.draft_id = e.draft_id AND draft.version = e.version
-  AND (draft.status = 'approved' OR (draft.status = 'failed' AND e.status = 'sent'));
+  AND draft.sends_at IS NULL AND (draft.status = 'approved' OR (draft.status = 'failed' AND e.status = 'sent'));
 
 -- name: nearest_passages
 -- For each asked text the best passages, those of its language first. A passage's rank adds two figures: the cosine
@@ -165,21 +174,26 @@ SELECT title, body FROM passage WHERE retired_at IS NULL AND (kind <> 'reply' OR
 
 -- name: list_drafts
 SELECT d.*, m.text AS message_text, m.subject AS message_subject, m.occurred_at AS message_occurred_at,
-       c.action, c.user_name, c.at AS decided_at, c.content, earlier.drafts AS earlier, s.document AS style
+       c.action, c.user_name, c.at AS decided_at, c.content, earlier.drafts AS earlier, s.document AS style,
+       r.user_name AS recalled_by, r.at AS recalled_at, rc.content AS recalled_content
 FROM draft d
 LEFT JOIN style s ON s.version = d.style_version
 JOIN message m ON m.source = d.message_source AND m.id = d.message_id
 LEFT JOIN decision c ON c.draft_id = d.draft_id AND c.version = d.version
+LEFT JOIN recall r ON r.draft_id = d.draft_id AND r.version = d.version - 1
+LEFT JOIN decision rc ON rc.draft_id = r.draft_id AND rc.version = r.version
 CROSS JOIN LATERAL (
     SELECT coalesce(jsonb_agg(jsonb_build_object(
                'draft_id', e.draft_id, 'text', em.text, 'subject', em.subject,
-               'occurred_at', em.occurred_at) ORDER BY em.occurred_at), '[]') AS drafts
+               'occurred_at', em.occurred_at, 'held_back', ec.content ->> 'body') ORDER BY em.occurred_at), '[]') AS drafts
     FROM draft e JOIN message em ON em.source = e.message_source AND em.id = e.message_id
+    LEFT JOIN decision ec ON ec.draft_id = e.draft_id AND ec.version = e.version
     WHERE e.superseded_by = d.draft_id
 ) earlier
 WHERE (%(draft_id)s::uuid IS NULL OR d.draft_id = %(draft_id)s)
   AND (%(status)s::text IS NULL OR d.status = %(status)s)
   AND (%(lead_id)s::uuid IS NULL OR d.lead_id = %(lead_id)s)
+  AND (NOT %(recallable)s OR d.sends_at IS NOT NULL)
   AND (%(before)s::timestamptz IS NULL OR (d.created_at, d.draft_id) < (%(before)s, %(before_id)s::uuid))
 ORDER BY d.created_at DESC, d.draft_id DESC LIMIT %(count)s;
 
@@ -189,8 +203,43 @@ FROM draft d JOIN message m ON m.source = d.message_source AND m.id = d.message_
 WHERE d.draft_id = %(draft_id)s
 FOR UPDATE OF d;
 
+-- name: recall
+-- Open again as the next version. A reply that was kept of what was approved is quoted no more.
+WITH reopened AS (
+    UPDATE draft SET status = CASE WHEN body = '' THEN 'no_source' ELSE 'waiting' END, version = version + 1,
+                     sends_at = NULL
+    WHERE draft_id = %(draft_id)s
+),
+forgotten AS (
+    UPDATE passage SET retired_at = now(), retired_by = %(user_id)s
+    WHERE draft_id = %(draft_id)s AND retired_at IS NULL
+)
+INSERT INTO recall (draft_id, version, user_id, user_name)
+VALUES (%(draft_id)s, %(version)s, %(user_id)s, %(user_name)s);
+
+-- name: release_due
+-- Approvals that can no longer be taken back, each once: what somebody holds (to take it back, or since the lead wrote
+-- again) is looked at the next time.
+WITH due AS (
+    SELECT draft_id FROM draft WHERE sends_at <= now() ORDER BY sends_at, draft_id LIMIT %(count)s
+    FOR UPDATE SKIP LOCKED
+),
+released AS (
+    UPDATE draft SET sends_at = NULL FROM due WHERE draft.draft_id = due.draft_id
+    RETURNING draft.draft_id, draft.version, draft.lead_id, draft.message_source, draft.message_id
+)
+SELECT r.*, m.traceparent, c.at, c.user_id, c.user_name, c.content, c.sha256
+FROM released r
+JOIN decision c USING (draft_id, version)
+JOIN message m ON m.source = r.message_source AND m.id = r.message_id
+ORDER BY c.at, r.draft_id;
+
 -- name: decide
-WITH decided AS (UPDATE draft SET status = %(action)s WHERE draft_id = %(draft_id)s)
+-- An approval goes out `wait_s` seconds later; until then it can be taken back.
+WITH decided AS (
+    UPDATE draft SET status = %(action)s, sends_at = clock_timestamp() + make_interval(secs => %(wait_s)s)
+    WHERE draft_id = %(draft_id)s
+)
 INSERT INTO decision (draft_id, version, action, user_id, user_name, at, content, sha256, reason, kind)
 VALUES (%(draft_id)s, %(version)s, %(action)s, %(user_id)s, %(user_name)s, %(at)s, %(content)s, %(sha256)s, %(reason)s,
         %(kind)s);

@@ -104,6 +104,7 @@ class FakeServices:
         ]
         self.people = list(PEOPLE)
         self.scored = True
+        self.recall_s = 0.0
         self.by_value = False
         """Whether the queue is ordered by expected value."""
         self.sources: dict[str, dict[str, Any]] = {}
@@ -342,6 +343,8 @@ class FakeServices:
 
     def _decide(self, known: str, decision: str, body: dict[str, Any]) -> tuple[int, Any]:
         draft = self.drafts[known]
+        if decision == "recall":
+            return self._recall(draft, body)
         with self.lock:
             if draft["status"] not in ("waiting", "no_source") or body["version"] != draft["version"]:
                 return 409, {"title": "Already decided", "status": 409}
@@ -357,6 +360,19 @@ class FakeServices:
                 decided_by="Sarah Lebrun",
                 decided_at=iso(timedelta(seconds=1)),
             )
+            if decision == "approve" and self.recall_s:
+                draft["sends_at"] = iso(-timedelta(seconds=self.recall_s))
+        return 200, draft
+
+    def _recall(self, draft: dict[str, Any], body: dict[str, Any]) -> tuple[int, Any]:
+        if not draft.get("sends_at") or body["version"] != draft["version"]:
+            return 409, {"title": "Too late to take back", "status": 409}
+        names = ("sender", "recipients", "subject", "body")
+        taken_back = {"by": "Sarah Lebrun", "at": iso(timedelta(0))}
+        draft["taken_back"] = taken_back | {"content": {name: draft[name] for name in names}}
+        draft.update(
+            status="waiting", version=body["version"] + 1, sends_at=None, decided_by=None, decided_at=None
+        )
         return 200, draft
 
 

@@ -159,6 +159,40 @@ def test_a_rejection_sends_nothing_and_says_so(rep: FlaskClient, services: FakeS
     assert services.calls[-1][2] == {"version": 2, "reason": "too late"}
 
 
+def test_an_approval_is_taken_back_with_its_words(rep: FlaskClient, services: FakeServices) -> None:
+    services.recall_s = 20
+    form = form_of(rep, services, 1, body="What I wrote")
+    answer = rep.post(f"/drafts/{draft_id(1)}/approve", data=form, headers=FRAGMENT)
+    assert "Can be taken back until" in answer.text
+    back = rep.post(f"/drafts/{draft_id(1)}/recall", data=form)
+    assert back.location == f"/drafts/{draft_id(1)}"
+    assert services.calls[-1][2] == {"version": 2}
+    page = rep.get(back.location).text
+    assert "Taken back by Sarah Lebrun before it went out" in page
+    assert "What I wrote" in page
+    assert 'name="version" value="3"' in page
+    services.drafts[draft_id(1)]["body"] = "What was proposed"
+    assert "What I wrote" not in rep.get(f"{back.location}?proposed=1").text
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("approved", "Too late to take it back"),
+        ("waiting", "Somebody took it back before you"),
+        ("rejected", "There is nothing to take back"),
+    ],
+)
+def test_who_comes_too_late_to_take_it_back_is_told(
+    rep: FlaskClient, services: FakeServices, status: str, words: str
+) -> None:
+    form = form_of(rep, services, 1)
+    services.drafts[draft_id(1)].update(status=status, decided_by="Marc Weber")
+    answer = rep.post(f"/drafts/{draft_id(1)}/recall", data=form, headers=FRAGMENT)
+    assert answer.status_code == 409
+    assert words in answer.text
+
+
 def test_the_button_says_where_it_sends(make_console: Callable[..., Flask]) -> None:
     client = sign_in(make_console(writeback_webhook_url="https://crm.example/hook").test_client())
     page = client.get(f"/drafts/{draft_id(1)}").text

@@ -1,5 +1,6 @@
 """Keys, updates and accessibility, in a real Chromium on the stand-ins."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -119,6 +120,25 @@ def test_a_gap_is_filled_where_it_stands(open_page: Callable[..., Page], service
     page.click("[data-action=approve]")
     expect(page.locator(DRAFT)).to_have_attribute("data-status", "approved")
     assert "livrée sous deux semaines." in services.drafts[draft_id(0)]["body"]
+
+
+def test_the_seconds_left_are_counted_and_a_key_takes_it_back(
+    open_page: Callable[..., Page], services: FakeServices
+) -> None:
+    services.recall_s = 30
+    page = open_page(f"/drafts/{draft_id(1)}")
+    page.keyboard.press("a")
+    left = page.locator("[data-left-s]")
+    expect(left).to_have_text(re.compile(r"Part dans \d+ s\."))
+    first = left.inner_text()
+    expect(left).not_to_have_text(first)
+    assert Axe().run(page).response["violations"] == []
+    page.keyboard.press("u")
+    expect(page.locator(DRAFT)).to_have_attribute("data-status", "waiting")
+    services.recall_s = 1
+    page.keyboard.press("a")
+    expect(page.get_by_text("Elle part maintenant.").or_(page.get_by_text("En route"))).to_be_visible()
+    expect(page.locator("#take-back")).to_have_count(0)
 
 
 def test_a_sentence_shows_its_source_on_focus(open_page: Callable[..., Page]) -> None:

@@ -1,6 +1,7 @@
 // The pages work without any of this; scripts add keys, side-by-side reading and updates in place.
 import { start as drafts } from "./draft.js";
 import { start as keys } from "./keys.js";
+import { start as leaving } from "./leaving.js";
 import { start as list } from "./list.js";
 import { start as sources } from "./sources.js";
 import { start as studio } from "./studio.js";
@@ -8,6 +9,7 @@ import { start as updates } from "./updates.js";
 
 document.documentElement.classList.add("scripted");
 drafts();
+leaving();
 list();
 keys();
 sources();
