@@ -10,7 +10,7 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from services.responder import decisions, going_out, store
+from services.responder import answering, decisions, going_out, store
 from services.responder.decisions import Decider
 from services.responder.language import Language
 from services.responder.retrieval import add_passage
@@ -63,6 +63,11 @@ class Rejection(BaseModel):
     version: int = Field(ge=1)
     reason: Text | None = Field(None, max_length=2000)
     kind: Literal["wrong_answer", "no_reply_needed", "other"] | None = None
+
+
+class Choice(BaseModel):
+    version: int = Field(ge=1)
+    passage_id: UUID
 
 
 class KnowledgeQuery(BaseModel):
@@ -182,6 +187,23 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
             )
             return answer(_draft(connection, path.draft_id))
 
+    @api.post("/drafts/<draft_id>/answer")
+    @requires("drafts:decide")
+    def answer_with(path: DraftPath, body: Choice) -> Response:
+        """Draft the answer from this passage, chosen by a named person: the draft's next version."""
+        by = Decider(*named_person())
+        with pool.connection() as connection, refusals():
+            answering.answer(
+                connection,
+                path.draft_id,
+                body.version,
+                body.passage_id,
+                by,
+                house_name=settings.company_name,
+                demo=settings.demo,
+            )
+            return answer(_draft(connection, path.draft_id))
+
     @api.get("/knowledge")
     @requires("knowledge:read")
     def knowledge(query: KnowledgeQuery) -> Response:
@@ -268,6 +290,10 @@ def refusals() -> Iterator[None]:
             "The content received has another SHA-256 than the one given with it. Nothing was approved: "
             "read the draft again.",
             computed_sha256=error.computed,
+        ) from error
+    except answering.NotUsable as error:
+        raise Problem(
+            422, "Not to be answered with", f"{error} Nothing was changed: choose another passage."
         ) from error
     except decisions.NotSendable as error:
         raise Problem(

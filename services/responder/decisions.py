@@ -95,7 +95,7 @@ def approve(
     one is refused.
     Raises UnknownDraft, Superseded, AlreadyDecided, OtherVersion, HashDiffers, NotSendable.
     """
-    draft = _locked(connection, draft_id, content["version"])
+    draft = lock_open(connection, draft_id, content["version"])
     if (computed := content_hash(content)) != sha256:
         raise HashDiffers(computed)
     if problems := _unsendable(content):
@@ -130,7 +130,7 @@ def reject(
     As the wrong answer (`kind`) it teaches the ranking.
     Raises UnknownDraft, Superseded, AlreadyDecided, OtherVersion.
     """
-    draft, now = _locked(connection, draft_id, version), datetime.now(UTC)
+    draft, now = lock_open(connection, draft_id, version), datetime.now(UTC)
     store.decide(
         connection,
         draft,
@@ -146,7 +146,11 @@ def reject(
     log.info("draft_rejected", draft_id=str(draft_id), user_id=by.user_id)
 
 
-def _locked(connection: Connection, draft_id: UUID, version: int) -> dict[str, Any]:
+def lock_open(connection: Connection, draft_id: UUID, version: int) -> dict[str, Any]:
+    """The draft that a person may decide on, locked until the transaction ends.
+
+    Raises UnknownDraft, Superseded, AlreadyDecided, OtherVersion.
+    """
     draft = store.lock_draft(connection, draft_id)
     if draft is None:
         raise UnknownDraft

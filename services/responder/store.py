@@ -31,6 +31,28 @@ def add_messages(connection: Connection, values: Sequence[Mapping[str, Any]]) ->
 _MESSAGE_FIELDS = ("source", "id", "channel", "subject", "text", "thread_id", "occurred_at")
 
 
+def redraft(
+    connection: Connection,
+    draft_id: UUID,
+    draft: Draft,
+    *,
+    passage_id: UUID,
+    user_id: str,
+    user_name: str,
+    at: datetime,
+) -> None:
+    """Make `draft` the next version of an open one, answered with a passage that a person chose."""
+    values = {
+        **_columns(draft),
+        "draft_id": draft_id,
+        "passage_id": passage_id,
+        "user_id": user_id,
+        "user_name": user_name,
+        "at": at,
+    }
+    connection.execute(_QUERIES["redraft"], values | {"sentences": Jsonb(values["sentences"])})
+
+
 def add_drafts(connection: Connection, drafts: Sequence[tuple[UUID, Message, Lead, Draft]]) -> None:
     """Keep new drafts, each with its id, the message that it answers and the lead."""
     rows = [
@@ -39,25 +61,31 @@ def add_drafts(connection: Connection, drafts: Sequence[tuple[UUID, Message, Lea
             "lead_id": str(lead.lead_id),
             "message_source": message.source,
             "message_id": message.id,
-            "status": draft.status,
-            "language": draft.language,
-            "channel": CHANNEL,
-            "sender": draft.sender,
-            "recipients": list(draft.recipients),
-            "subject": draft.subject,
-            "body": draft.body,
-            "sentences": [_sentence(sentence) for sentence in draft.sentences],
-            "gaps": list(draft.gaps),
-            "similarity": draft.similarity,
-            "confidence": draft.confidence,
-            "card": draft.card,
-            "reason": draft.reason,
-            "nearest": [_nearest(passage) for passage in draft.nearest],
-            "style_version": draft.style_version,
         }
+        | _columns(draft)
         for draft_id, message, lead, draft in drafts
     ]
     connection.execute(_QUERIES["add_drafts"], {"rows": Jsonb(rows)})
+
+
+def _columns(draft: Draft) -> dict[str, Any]:
+    return {
+        "status": draft.status,
+        "language": draft.language,
+        "channel": CHANNEL,
+        "sender": draft.sender,
+        "recipients": list(draft.recipients),
+        "subject": draft.subject,
+        "body": draft.body,
+        "sentences": [_sentence(sentence) for sentence in draft.sentences],
+        "gaps": list(draft.gaps),
+        "similarity": draft.similarity,
+        "confidence": draft.confidence,
+        "card": draft.card,
+        "reason": draft.reason,
+        "nearest": [_nearest(passage) for passage in draft.nearest],
+        "style_version": draft.style_version,
+    }
 
 
 def unanswered(connection: Connection, lead_ids: Collection[UUID]) -> dict[UUID, list[Message]]:
@@ -211,6 +239,11 @@ def retire_passage(connection: Connection, passage_id: UUID, *, by: str) -> bool
     return connection.execute(_QUERIES["retire_passage"], values).fetchone() is not None
 
 
+def current_passage(connection: Connection, passage_id: UUID) -> dict[str, Any] | None:
+    """A passage that may be quoted today, as `passage_id, kind, language, title, body`."""
+    return connection.execute(_QUERIES["current_passage"], {"passage_id": passage_id}).fetchone()
+
+
 def nearest_passages(connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each asked text's best passages, by its position; `values` are the parameters of the query."""
     return connection.execute(_QUERIES["nearest_passages"], values).fetchall()
@@ -248,4 +281,5 @@ def _nearest(passage: Passage) -> dict[str, Any]:
         "language": passage.language,
         "title": passage.title,
         "similarity": round(passage.similarity, 3),
+        "confidence": None if passage.confidence is None else round(passage.confidence, 3),
     }

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.responder.drafting import GAPS
+from services.responder.letter import core
+from services.responder.slots import render
 from services.responder.style.document import SHIPPED, Style
 
 
@@ -12,6 +14,8 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
     """A draft with its message and decision. `earlier`: what the lead wrote before, unanswered, and what was
     approved and `held_back` when they wrote again; `superseded_by`: the draft that goes on with a stale one;
     `sends_at`: until when an approval can be taken back; `taken_back`: what was approved and by whom it was.
+    `nearest`: the passages that come closest and may be answered with; `chosen_by`: who chose the
+    one answered with.
 
     Once approved, what was approved stands in the place of what was proposed. While open, the gaps of the
     signing person are filled with what is known of the reader, when a person reads: they are who would sign.
@@ -46,7 +50,9 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
         "card": row["card"],
         "card_labels": {field.name: getattr(field.label, row["language"]) for field in style.fields},
         "style_version": row["style_version"],
-        "nearest": row["nearest"],
+        "nearest": [_near(passage) for passage in row["near"]],
+        "chosen_by": row["chosen_by"],
+        "chosen_at": _time(row["chosen_at"]),
         "message": {
             "text": row["message_text"],
             "subject": row["message_subject"],
@@ -74,6 +80,13 @@ def _taken_back(row: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     content = {name: row["recalled_content"][name] for name in ("sender", "recipients", "subject", "body")}
     return {"by": row["recalled_by"], "at": _time(row["recalled_at"]), "content": content}
+
+
+def _near(passage: Mapping[str, Any]) -> dict[str, Any]:
+    body = core(passage["body"])
+    if passage["kind"] != "document":  # what a slot stands for, in words
+        body = render(body, GAPS[passage["language"]])
+    return {"confidence": None, **passage, "body": body}
 
 
 def passage_view(row: Mapping[str, Any]) -> dict[str, Any]:

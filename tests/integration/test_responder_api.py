@@ -176,6 +176,70 @@ def test_a_rejected_draft_stays_rejected(rep: httpx.Client, connection: Connecti
     assert decision == {"action": "rejected", "content": None, "reason": "hors sujet"}
 
 
+def test_a_person_answers_with_a_passage_of_the_house(rep: httpx.Client, connection: Connection) -> None:
+    added = add_passage(
+        connection,
+        kind="template",
+        language="fr",
+        title="Garantie",
+        body="Bonjour,\n\nNos appareils sont garantis deux ans, {{ lead.company }}.\n\nCordialement",
+        created_by="test",
+    )
+    other = message("Ils xxx zzz qqq.", id="m-2", subject=None) | {
+        "lead_id": "00000000-0000-4000-8000-000000000001"
+    }
+    on_records(connection, [record(other)], drafting())
+    for status in ("waiting", "no_source"):  # the better passage of two, and the only one
+        (draft,) = rep.get("/v1/drafts", params={"status": status}).json()["drafts"][-1:]
+        offered = {near["title"]: near for near in draft["nearest"]}
+        if status == "no_source":
+            body = offered["Garantie"]["body"]
+            assert body == "Nos appareils sont garantis deux ans, [société du contact]."
+            assert 0 <= offered["Garantie"]["confidence"] <= 1
+        path = f"/v1/drafts/{draft['draft_id']}"
+        answer = rep.post(f"{path}/answer", json={"version": 1, "passage_id": str(added["passage_id"])})
+        assert answer.status_code == 200, answer.text
+        answered = answer.json()
+        assert (answered["status"], answered["version"], answered["reason"]) == ("waiting", 2, None)
+        assert "garantis deux ans, Laiterie du Ménez." in answered["body"]
+        assert BODY not in answered["body"]
+        assert answered["sentences"][1]["source"]["title"] == "Garantie"
+        assert (answered["chosen_by"], answered["decided_by"]) == ("Léa Martin", None)
+        assert answered["chosen_at"] is not None
+        assert answered["nearest"] == draft["nearest"]
+        row = connection.execute("SELECT value FROM outbox ORDER BY id DESC LIMIT 1").fetchone()
+        assert row is not None
+        event = orjson.loads(row["value"])
+        check(event, "reply.events")
+        assert (event["event"], event["draft_id"], event["version"]) == ("drafted", draft["draft_id"], 2)
+        stale = rep.post(f"{path}/approve", json=approval(draft, body="Bonjour"))
+        assert (stale.status_code, stale.json()["current_version"]) == (409, 2)
+        assert rep.post(f"{path}/approve", json=approval(answered)).status_code == 200
+        late = rep.post(f"{path}/answer", json={"version": 2, "passage_id": str(added["passage_id"])})
+        assert (late.status_code, late.json()["status_now"]) == (409, "approved")
+
+
+@pytest.mark.parametrize("why", ["unknown", "retired", "expired", "of another language"])
+def test_what_cannot_be_answered_with_is_refused_and_changes_nothing(
+    rep: httpx.Client, connection: Connection, why: str
+) -> None:
+    draft = waiting(rep)
+    (near,) = draft["nearest"]
+    connection.execute(
+        {
+            "unknown": "UPDATE passage SET passage_id = gen_random_uuid()",
+            "retired": "UPDATE passage SET retired_at = now()",
+            "expired": "UPDATE passage SET valid_until = current_date - 1",
+            "of another language": "UPDATE passage SET language = 'en'",
+        }[why]
+    )
+    path = f"/v1/drafts/{draft['draft_id']}/answer"
+    answer = rep.post(path, json={"version": 1, "passage_id": near["passage_id"]})
+    assert answer.status_code == 422
+    assert waiting(rep) == draft | ({"nearest": []} if why != "of another language" else {})
+    assert rep.post(path, json={"version": 7, "passage_id": near["passage_id"]}).status_code == 409
+
+
 def test_what_was_read_before_the_lead_wrote_again_cannot_be_sent(
     rep: httpx.Client, connection: Connection
 ) -> None:
@@ -183,7 +247,8 @@ def test_what_was_read_before_the_lead_wrote_again_cannot_be_sent(
     again = message("Finalement trois pompes, svp, devis ?", id="m-2", occurred_at="2026-03-11T08:00:00Z")
     on_records(connection, [record(again)], drafting())
     newer = waiting(rep)
-    for decision, body in (("approve", approval(draft)), ("reject", {"version": 1})):
+    choice = {"version": 1, "passage_id": draft["nearest"][0]["passage_id"]}
+    for decision, body in (("approve", approval(draft)), ("reject", {"version": 1}), ("answer", choice)):
         answer = rep.post(f"/v1/drafts/{draft['draft_id']}/{decision}", json=body)
         assert (answer.status_code, answer.json()["superseded_by"]) == (409, newer["draft_id"])
     assert connection.execute("SELECT 1 FROM decision").fetchall() == []
@@ -197,10 +262,10 @@ def test_a_machine_decides_nothing(served: Served, rep: httpx.Client) -> None:
     draft = waiting(rep)
     key = served.installation.key("drafts:read", "drafts:decide")
     headers = {"Authorization": f"Bearer {key}"}
-    for action in ("approve", "reject"):
-        answer = httpx.post(
-            f"{served.address}/v1/drafts/{draft['draft_id']}/{action}", headers=headers, json=approval(draft)
-        )
+    choice = {"version": 1, "passage_id": draft["nearest"][0]["passage_id"]}
+    for action, body in (("approve", approval(draft)), ("reject", {"version": 1}), ("answer", choice)):
+        path = f"{served.address}/v1/drafts/{draft['draft_id']}/{action}"
+        answer = httpx.post(path, headers=headers, json=body)
         assert answer.status_code == 403
     read = httpx.get(f"{served.address}/v1/drafts/{draft['draft_id']}", headers=headers).json()
     assert read["gaps"] == ["[votre nom]"]
@@ -210,6 +275,8 @@ def test_an_unknown_draft_is_not_found(rep: httpx.Client) -> None:
     unknown = "00000000-0000-0000-0000-000000000000"
     assert rep.get(f"/v1/drafts/{unknown}").status_code == 404
     assert rep.post(f"/v1/drafts/{unknown}/reject", json={"version": 1}).status_code == 404
+    choice = {"version": 1, "passage_id": unknown}
+    assert rep.post(f"/v1/drafts/{unknown}/answer", json=choice).status_code == 404
     assert rep.get("/v1/drafts/seventeen").status_code == 422
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from services.responder import decisions, store
+from services.responder import answering, decisions, store
 from services.responder.decisions import Decider
 from services.responder.handlers import on_records
 from services.responder.retrieval import add_passage
@@ -122,4 +122,31 @@ def test_what_is_retired_or_erased_teaches_nothing(connection: Connection, forgo
     approve(connection, drafted(connection, ASKED))
     assert len(taught(connection)) == 1
     connection.execute(forgotten)
+    assert taught(connection) == []
+
+
+def answer_with(connection: Connection, draft: dict[str, Any], passage_id: str) -> dict[str, Any]:
+    answering.answer(
+        connection, draft["draft_id"], draft["version"], UUID(passage_id), LEA, house_name="X", demo=False
+    )
+    (answered,) = store.find_drafts(connection, draft_id=draft["draft_id"])
+    return answered
+
+
+def test_a_passage_that_a_person_chose_teaches_unless_they_reject_it_after_all(
+    connection: Connection,
+) -> None:
+    passage(connection, "Demande de devis", QUOTE)
+    chosen = passage(connection, "Garantie", WARRANTY)
+    draft = answer_with(connection, drafted(connection, "Ils xxx zzz qqq."), chosen)
+    assert taught(connection) == [("Ils xxx zzz qqq.", chosen, True)]
+    reject(connection, draft, None)
+    assert taught(connection) == []
+
+
+def test_who_asks_not_to_be_written_to_is_not_answered_with_a_passage(connection: Connection) -> None:
+    quote = passage(connection, "Demande de devis", QUOTE)
+    draft = drafted(connection, "Désinscrivez-moi de votre liste de devis.")
+    with pytest.raises(answering.NotUsable, match="written by hand"):
+        answer_with(connection, draft, quote)
     assert taught(connection) == []

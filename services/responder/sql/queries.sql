@@ -169,12 +169,17 @@ ORDER BY created_at DESC, passage_id DESC LIMIT %(count)s;
 UPDATE passage SET retired_at = now(), retired_by = %(by)s
 WHERE passage_id = %(passage_id)s AND retired_at IS NULL AND document_id IS NULL RETURNING passage_id;
 
+-- name: current_passage
+SELECT passage_id, kind, language, title, body FROM passage
+WHERE passage_id = %(passage_id)s AND retired_at IS NULL AND (valid_until IS NULL OR valid_until >= current_date);
+
 -- name: house_texts
 SELECT title, body FROM passage WHERE retired_at IS NULL AND (kind <> 'reply' OR document_id IS NOT NULL);
 
 -- name: list_drafts
 SELECT d.*, m.text AS message_text, m.subject AS message_subject, m.occurred_at AS message_occurred_at,
-       c.action, c.user_name, c.at AS decided_at, c.content, earlier.drafts AS earlier, s.document AS style,
+       c.action, c.user_name, c.at AS decided_at, c.content, earlier.drafts AS earlier, near.passages AS near,
+       s.document AS style,
        r.user_name AS recalled_by, r.at AS recalled_at, rc.content AS recalled_content
 FROM draft d
 LEFT JOIN style s ON s.version = d.style_version
@@ -190,6 +195,13 @@ CROSS JOIN LATERAL (
     LEFT JOIN decision ec ON ec.draft_id = e.draft_id AND ec.version = e.version
     WHERE e.superseded_by = d.draft_id
 ) earlier
+CROSS JOIN LATERAL (
+    -- As they read today; what may no longer be quoted is not offered.
+    SELECT coalesce(jsonb_agg(n || jsonb_build_object('body', p.body) ORDER BY place), '[]') AS passages
+    FROM jsonb_array_elements(d.nearest) WITH ORDINALITY AS e (n, place)
+    JOIN passage p ON p.passage_id = (n ->> 'passage_id')::uuid
+    WHERE p.retired_at IS NULL AND (p.valid_until IS NULL OR p.valid_until >= current_date)
+) near
 WHERE (%(draft_id)s::uuid IS NULL OR d.draft_id = %(draft_id)s)
   AND (%(status)s::text IS NULL OR d.status = %(status)s)
   AND (%(lead_id)s::uuid IS NULL OR d.lead_id = %(lead_id)s)
@@ -198,7 +210,8 @@ WHERE (%(draft_id)s::uuid IS NULL OR d.draft_id = %(draft_id)s)
 ORDER BY d.created_at DESC, d.draft_id DESC LIMIT %(count)s;
 
 -- name: lock_draft
-SELECT d.*, m.lead, m.traceparent
+SELECT d.*, m.lead, m.traceparent, m.subject AS message_subject, m.text AS message_text,
+       m.occurred_at AS message_occurred_at, m.grade, m.stage
 FROM draft d JOIN message m ON m.source = d.message_source AND m.id = d.message_id
 WHERE d.draft_id = %(draft_id)s
 FOR UPDATE OF d;
@@ -244,18 +257,26 @@ INSERT INTO decision (draft_id, version, action, user_id, user_name, at, content
 VALUES (%(draft_id)s, %(version)s, %(action)s, %(user_id)s, %(user_name)s, %(at)s, %(content)s, %(sha256)s, %(reason)s,
         %(kind)s);
 
+-- name: redraft
+UPDATE draft SET version = version + 1, status = %(status)s, sender = %(sender)s, recipients = %(recipients)s,
+    subject = %(subject)s, body = %(body)s, sentences = %(sentences)s, gaps = %(gaps)s, similarity = %(similarity)s,
+    confidence = %(confidence)s, reason = %(reason)s, style_version = %(style_version)s,
+    chosen_passage = %(passage_id)s, chosen_by_id = %(user_id)s, chosen_by = %(user_name)s, chosen_at = %(at)s
+WHERE draft_id = %(draft_id)s;
+
 -- name: examples
 -- What decisions teach, the newest first: that a passage is the right answer to a message, or the wrong one.
 -- Approved: the one passage of the draft, when half of its words stood in what was sent; else the reply that was kept
--- of it. Where a draft goes on from earlier messages, which of them was answered is not known: it teaches nothing.
+-- of it. A passage that a person chose teaches at once. Where a draft goes on from earlier messages, which of them was
+-- answered is not known: it teaches nothing.
 -- A message's text is read where it is, so that what is erased there is unlearnt.
 WITH decided AS (
-    SELECT d.draft_id, d.language, d.sentences, m.subject, m.text, c.at, c.action = 'approved' AS is_right,
-           c.content ->> 'body' AS body
-    FROM decision c
-    JOIN draft d USING (draft_id, version)
+    SELECT d.draft_id, d.language, d.sentences, m.subject, m.text, coalesce(c.at, d.chosen_at) AS at,
+           d.status <> 'rejected' AS is_right, coalesce(c.content ->> 'body', d.body) AS body
+    FROM draft d
+    LEFT JOIN decision c USING (draft_id, version)
     JOIN message m ON m.source = d.message_source AND m.id = d.message_id
-    WHERE (d.status IN ('approved', 'sent', 'failed') AND c.action = 'approved'
+    WHERE (d.status IN ('approved', 'sent', 'failed') OR d.status = 'waiting' AND d.chosen_passage IS NOT NULL
            OR d.status = 'rejected' AND c.kind = 'wrong_answer')
       AND d.reason IS DISTINCT FROM 'opt_out' AND m.text <> ''
       AND NOT EXISTS (SELECT FROM draft e WHERE e.superseded_by = d.draft_id)
