@@ -385,6 +385,45 @@ class Drafts(Answer):
     drafts: list[Draft] = Field(default_factory=list)
 
 
+class ValueGroup(Answer):
+    """What became of the drafts of one group; None where nothing was counted, or it is withheld."""
+
+    group: str | None = None
+    messages: int = 0
+    drafted: int = 0
+    approved: int = 0
+    rejected: int = 0
+    overtaken: int = 0
+    open: int = 0
+    people: int = 0
+    withheld: bool = False
+    first_reply_median_h: float | None = None
+    first_reply_p90_h: float | None = None
+    unedited: float | None = None
+    words_changed: float | None = None
+    minutes_given_back: float | None = None
+
+
+class Value(Answer):
+    since: datetime
+    until: datetime
+    assumed: dict[str, float] = {}
+    groups: list[ValueGroup] = []
+
+
+class Consultation(Answer):
+    """`held_on` None: what was recorded before no longer holds."""
+
+    held_on: date | None = None
+    note: str = ""
+    recorded_at: datetime
+    recorded_by: str = ""
+
+
+class Consultations(Answer):
+    consultations: list[Consultation] = []
+
+
 class Document(Answer):
     """A file of the house; `embedded` of its `passages` can be found already."""
 

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from services.console.answers import (
     AddedDocument,
     Answer,
+    Consultation,
+    Consultations,
     DocumentDetail,
     Documents,
     Done,
@@ -32,6 +34,7 @@ from services.console.answers import (
     SourceTrial,
     Status,
     Timeline,
+    Value,
     Verdict,
 )
 from shared.contracts.approval import content_hash
@@ -264,6 +267,17 @@ class Responder:
 
     def take_back(self, draft_id: str, *, version: int) -> Draft:
         return self.service.post(Draft, f"/v1/drafts/{_segment(draft_id)}/recall", {"version": version})
+
+    def value(self, *, since: str, by: str | None = None, mine: bool = False) -> Value:
+        """What drafts gave back since then: of everyone, by group, or one's own."""
+        return self.service.get(Value, "/v1/value/mine" if mine else "/v1/value", since=since, by=by)
+
+    def consultations(self) -> list[Consultation]:
+        """What was recorded of consulting the staff, the newest first."""
+        return self.service.get(Consultations, "/v1/consultations").consultations
+
+    def record_consultation(self, *, held_on: str | None, note: str) -> Consultation:
+        return self.service.post(Consultation, "/v1/consultations", {"held_on": held_on, "note": note})
 
     def documents(self, *, limit: int, cursor: str | None) -> Documents:
         return self.service.get(Documents, "/v1/documents", limit=limit, cursor=cursor)

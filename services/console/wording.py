@@ -357,6 +357,17 @@ def duration(hours: int) -> str:
     return ngettext("%(num)s day", "%(num)s days", round(hours / 24))
 
 
+def span(hours: float) -> str:
+    """A time of any length, as exactly as people say it: "35 min", "2 h 05", "3 days"."""
+    minutes = round(60 * abs(hours))
+    sign = "-" if hours < 0 and minutes else ""
+    if minutes < 60:
+        return sign + gettext("%(minutes)s min", minutes=minutes)
+    if minutes < 48 * 60:
+        return sign + gettext("%(hours)s h %(minutes)s", hours=minutes // 60, minutes=f"{minutes % 60:02}")
+    return sign + ngettext("%(num)s day", "%(num)s days", round(minutes / 60 / 24))
+
+
 def times(ratio: float) -> str:
     return format_decimal(ratio, "0.#", locale=get_locale())
 

@@ -9,6 +9,7 @@ from services.responder.api import create_blueprint
 from services.responder.documents import api as documents
 from services.responder.settings import ResponderSettings
 from services.responder.style import api as style
+from services.responder.value import api as value
 from shared import logs
 from shared.auth.verify import connect_verifier
 from shared.http import create_api
@@ -38,5 +39,6 @@ def create_app(settings: ResponderSettings | None = None) -> Flask:
     app.register_api(create_blueprint(pool, settings))
     app.register_api(documents.create_blueprint(pool))
     app.register_api(style.create_blueprint(pool))
+    app.register_api(value.create_blueprint(pool))
     serve(app, NOTES, port=8083)
     return app

@@ -15,6 +15,7 @@ from services.responder.folding import words
 from services.responder.kept_replies import generalise, without_frame
 from services.responder.letter import core
 from services.responder.retrieval import add_passage
+from services.responder.value.measures import compare
 from shared import outbox
 from shared.contracts.approval import content_hash
 from shared.contracts.identifiers import normalise_email
@@ -109,6 +110,7 @@ def approve(
         at=datetime.now(UTC),
         content=content,
         sha256=sha256,
+        kept=compare(draft["body"], content["body"]),
         wait_s=wait_s,
     )
     log.info("draft_approved", draft_id=str(draft_id), user_id=by.user_id)
@@ -140,6 +142,7 @@ def reject(
         at=now,
         reason=reason,
         kind=kind,
+        kept=compare(draft["body"], None),
     )
     event = reply_event("rejected", draft, at=now, demo=demo, user=(by.user_id, by.name))
     outbox.add(connection, [event])

@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from services.responder.drafting import CHANNEL, Draft, Lead, Message, Passage, Sentence
+from services.responder.value.measures import Kept
 from shared.postgres import Connection, load_queries
 
 SCHEMA: Final = "responder"
@@ -151,6 +152,7 @@ def decide(
     user_id: str,
     user_name: str,
     at: datetime,
+    kept: Kept,
     content: Mapping[str, Any] | None = None,
     sha256: str | None = None,
     reason: str | None = None,
@@ -172,6 +174,7 @@ def decide(
             "reason": reason,
             "kind": kind,
             "wait_s": wait_s,
+            **asdict(kept),
         },
     )
 

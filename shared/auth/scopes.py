@@ -25,6 +25,8 @@ SCOPES: Final[dict[str, str]] = {
     "thresholds:write": "draft grades, rules and deadlines; publish them and note absences as a named person",
     "drafts:read": "read drafts",
     "drafts:decide": "approve or reject drafts, as a named person",
+    "value:read": "read what drafted replies give back, in groups of five people or more",
+    "consultations:write": "record, as a named person, that the staff was consulted on figures of its work",
     "knowledge:read": "read the knowledge of the house",
     "knowledge:write": "add to the knowledge of the house",
     "deliveries:read": "follow deliveries, and read what was written back",
@@ -48,7 +50,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
         "owners:write",
         "priorities:write",
     }
-    | {"imports:read", "imports:write", "events:history"},
+    | {"imports:read", "imports:write", "events:history", "value:read"},
     "rep": _REP,
     "integrator": frozenset(
         {"events:write", "rejected:read", "rejected:write", "status:read", "deliveries:read"}

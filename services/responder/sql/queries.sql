@@ -253,9 +253,14 @@ WITH decided AS (
     UPDATE draft SET status = %(action)s, sends_at = clock_timestamp() + make_interval(secs => %(wait_s)s)
     WHERE draft_id = %(draft_id)s
 )
-INSERT INTO decision (draft_id, version, action, user_id, user_name, at, content, sha256, reason, kind)
-VALUES (%(draft_id)s, %(version)s, %(action)s, %(user_id)s, %(user_name)s, %(at)s, %(content)s, %(sha256)s, %(reason)s,
-        %(kind)s);
+INSERT INTO decision (
+    draft_id, version, action, user_id, user_name, at, content, sha256, reason, kind,
+    proposed_words, approved_words, kept_words, unedited
+)
+VALUES (
+    %(draft_id)s, %(version)s, %(action)s, %(user_id)s, %(user_name)s, %(at)s, %(content)s, %(sha256)s, %(reason)s,
+    %(kind)s, %(proposed_words)s, %(approved_words)s, %(kept_words)s, %(unedited)s
+);
 
 -- name: redraft
 UPDATE draft SET version = version + 1, status = %(status)s, sender = %(sender)s, recipients = %(recipients)s,

@@ -384,6 +384,8 @@ SERVICE_OF = {
     "duplicates": "scoring",
     "regroupings": "scoring",
     "drafts": "responder",
+    "value": "responder",
+    "consultations": "responder",
     "quality": "scoring",
     "owners": "scoring",
     "policies": "scoring",

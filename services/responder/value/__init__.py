@@ -1,0 +1,1 @@
+"""What drafted replies give back: counted when a person decides, told in groups."""
