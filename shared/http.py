@@ -55,6 +55,10 @@ class Problem(Exception):
         self.status, self.title, self.detail = status, title, detail
         self.headers, self.members = dict(headers or {}), members
 
+    def body(self) -> dict[str, Any]:
+        body = {"type": "about:blank", "title": self.title, "status": self.status}
+        return body | ({"detail": self.detail} if self.detail else {}) | self.members
+
 
 def answer(body: Any, status: int = 200) -> Response:
     """`body` as JSON: times, UUIDs and dataclasses included."""
@@ -75,11 +79,8 @@ def unavailable(detail: str) -> Problem:
 
 
 def problem_response(problem: Problem) -> Response:
-    body = {"type": "about:blank", "title": problem.title, "status": problem.status}
-    if problem.detail:
-        body["detail"] = problem.detail
     return Response(
-        orjson.dumps(body | problem.members),
+        orjson.dumps(problem.body()),
         status=problem.status,
         headers=problem.headers,
         content_type="application/problem+json",
@@ -150,12 +151,13 @@ def _authorize(app: Flask, verifier: Verifier) -> None:
     g.principal = caller
 
 
-def _validation_problem(error: ValidationError) -> Response:
+def validation_problem(error: ValidationError) -> Problem:
+    """422 that names each field that is not right."""
     errors = [
         {"field": ".".join(str(part) for part in issue["loc"]), "error": issue["msg"]}
         for issue in error.errors(include_input=False, include_url=False, include_context=False)
     ]
-    return problem_response(Problem(422, "Some fields are not right", errors=errors))
+    return Problem(422, "Some fields are not right", errors=errors)
 
 
 def create_api(
@@ -177,7 +179,7 @@ def create_api(
         security_schemes={"bearer": {"type": "http", "scheme": "bearer"}},
         doc_ui=False,
         static_folder=None,
-        validation_error_callback=_validation_problem,
+        validation_error_callback=lambda error: problem_response(validation_problem(error)),
     )
 
     @app.before_request

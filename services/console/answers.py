@@ -343,6 +343,14 @@ class WrittenReply(Answer):
     body: str = ""
 
 
+class DraftLead(Answer):
+    """The lead as it was when they wrote."""
+
+    name: str | None = None
+    company: str | None = None
+    grade: str | None = None
+
+
 class TakenBack(Answer):
     """An approval that did not go out, and who took it back."""
 
@@ -375,10 +383,22 @@ class Draft(Answer):
     decided_at: datetime | None = None
     sends_at: datetime | None = None
     taken_back: TakenBack | None = None
+    lead: DraftLead = DraftLead()
+    asks: list[str] = []
+    doubts: list[str] | None = None
 
     @property
     def undecided(self) -> bool:
         return self.status in UNDECIDED
+
+    @property
+    def sure(self) -> bool:
+        """Whether it may be approved together with others."""
+        return self.doubts == []
+
+    @property
+    def asks_several(self) -> bool:
+        return len(self.asks) > 1 or bool(self.earlier)
 
 
 class Drafts(Answer):
@@ -422,6 +442,25 @@ class Consultation(Answer):
 
 class Consultations(Answer):
     consultations: list[Consultation] = []
+
+
+class Problem(Answer):
+    status: int
+    title: str = ""
+    detail: str = ""
+    superseded_by: str | None = None
+
+
+class Outcome(Answer):
+    """What became of one of several approvals; `problem` when it was refused."""
+
+    draft_id: str
+    draft: Draft | None = None
+    problem: Problem | None = None
+
+
+class Outcomes(Answer):
+    outcomes: list[Outcome]
 
 
 class Document(Answer):

@@ -21,6 +21,7 @@ from secure.headers import (
 
 from services.console import delivery_words, wording
 from services.console.access import deny_by_default
+from services.console.composing import shown_hash
 from services.console.errors import error_pages
 from services.console.refusals import refusal
 from services.console.services import Connections
@@ -48,6 +49,7 @@ from services.console.views import (
     sign_in,
     sources,
     studio_editor,
+    sure,
     today,
 )
 from shared.auth.store import SCHEMA
@@ -122,6 +124,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
         reference,
         model,
         studio_editor,
+        sure,
     ):
         app.register_blueprint(pages.pages)
     sign_in.limit_attempts(app)
@@ -179,6 +182,8 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         in_full=wording.in_full,
         clock=wording.clock,
         seconds_left=wording.seconds_left,
+        draft_lead=wording.draft_lead,
+        shown_hash=shown_hash,
         strength=wording.strength,
         unscored=wording.unscored,
         trend=wording.trend,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.console.answers import Draft, SentenceSource
+from shared.contracts.approval import content_hash
 
 
 class Unfinished(Exception):
@@ -60,6 +61,35 @@ def _pieces(text: str, known: Sequence[Gap]) -> tuple[str | Gap, ...]:
         return (text,)
     pattern = "|".join(re.escape(marker) for marker in sorted(by_marker, key=len, reverse=True))
     return tuple(by_marker.get(part, part) for part in re.split(f"({pattern})", text) if part)
+
+
+def content_of(draft: Draft) -> dict[str, Any]:
+    """What an approval of the draft as it stands would hold."""
+    return {
+        "draft_id": draft.draft_id,
+        "version": draft.version,
+        "channel": draft.channel,
+        "sender": draft.sender,
+        "recipients": draft.recipients,
+        "subject": draft.subject,
+        "body": draft.body,
+        "attachments": [],
+    }
+
+
+def shown_hash(draft: Draft) -> str:
+    return content_hash(content_of(draft))
+
+
+def passages(draft: Draft) -> list[SentenceSource]:
+    """The passages that a draft quotes, each once, with all that is quoted of it."""
+    quoted: dict[str, SentenceSource] = {}
+    for source in (sentence.source for sentence in draft.sentences):
+        if source and source.passage_id:
+            before = quoted.get(source.passage_id)
+            quote = f"{before.quote} {source.quote}" if before else source.quote
+            quoted[source.passage_id] = source.model_copy(update={"quote": quote})
+    return list(quoted.values())
 
 
 def approved_content(

@@ -25,6 +25,8 @@ from services.console.answers import (
     Lead,
     MadeSecret,
     Models,
+    Outcome,
+    Outcomes,
     Owners,
     Quality,
     Queue,
@@ -43,6 +45,7 @@ A = TypeVar("A", bound=Answer)
 
 # Connecting on one's own network takes milliseconds: a service that does not accept at once is down.
 TIMEOUT = httpx.Timeout(5.0, connect=1.0)
+BULK_TIMEOUT = httpx.Timeout(60.0, connect=1.0)
 UPLOAD_TIMEOUT = httpx.Timeout(600.0, connect=1.0)
 
 
@@ -105,7 +108,7 @@ class Service:
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}", "Accept-Language": self.language}
 
-    def get(self, answer: type[A], path: str, **query: str | int | None) -> A:
+    def get(self, answer: type[A], path: str, **query: str | float | None) -> A:
         return self._call(answer, "GET", path, params={k: v for k, v in query.items() if v is not None})
 
     def post(
@@ -247,10 +250,8 @@ class Scoring:
 class Responder:
     service: Service
 
-    def drafts(
-        self, *, status: str | None = None, lead_id: str | None = None, limit: int = 50
-    ) -> list[Draft]:
-        return self.service.get(Drafts, "/v1/drafts", status=status, lead_id=lead_id, limit=limit).drafts
+    def drafts(self, *, limit: int = 50, **query: str | float | None) -> list[Draft]:
+        return self.service.get(Drafts, "/v1/drafts", limit=limit, **query).drafts
 
     def draft(self, draft_id: str) -> Draft:
         return self.service.get(Draft, f"/v1/drafts/{_segment(draft_id)}")
@@ -264,6 +265,12 @@ class Responder:
     def reject(self, draft_id: str, *, version: int, reason: str | None) -> Draft:
         path = f"/v1/drafts/{_segment(draft_id)}/reject"
         return self.service.post(Draft, path, {"version": version, "reason": reason})
+
+    def approve_together(self, shown: Sequence[tuple[Mapping[str, Any], str]]) -> list[Outcome]:
+        """Approve contents as they stood on the page, each with the hash that it had there."""
+        approvals = [{**content, "sha256": sha256} for content, sha256 in shown]
+        body = {"approvals": approvals}
+        return self.service.post(Outcomes, "/v1/drafts/approvals", body, timeout=BULK_TIMEOUT).outcomes
 
     def take_back(self, draft_id: str, *, version: int) -> Draft:
         return self.service.post(Draft, f"/v1/drafts/{_segment(draft_id)}/recall", {"version": version})

@@ -9,7 +9,7 @@ from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, format_percent
 from flask_babel import get_locale, get_timezone
 
-from services.console.answers import Identity, LeadRow, NamedLead, SourceRow
+from services.console.answers import Draft, Identity, LeadRow, NamedLead, SourceRow
 from services.console.catalogue import gettext, ngettext
 
 MAX_IDENTIFIER: Final = 20
@@ -230,6 +230,11 @@ def lead_status(lead: LeadRow) -> str:
             return gettext("Lost")
         case _:
             return ""
+
+
+def draft_lead(draft: Draft) -> str:
+    """Whom a draft answers."""
+    return draft.lead.name or draft.lead.company or ", ".join(draft.recipients) or gettext("someone")
 
 
 def draft_status(status: str) -> str:

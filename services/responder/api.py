@@ -3,21 +3,41 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import psycopg
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from psycopg_pool import PoolTimeout
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
-from services.responder import answering, decisions, going_out, store
+from services.responder import answering, bulk, decisions, going_out, store
 from services.responder.decisions import Decider
 from services.responder.language import Language
 from services.responder.retrieval import add_passage
 from services.responder.settings import ResponderSettings
 from services.responder.slots import InvalidTemplate, check_template
 from services.responder.views import draft_view, passage_view
-from shared.http import Problem, answer, cursor_values, named_person, principal, requires
+from shared.http import (
+    Problem,
+    answer,
+    cursor_values,
+    named_person,
+    principal,
+    requires,
+    unavailable,
+    validation_problem,
+)
 from shared.paging import page
 from shared.postgres import Connection, Pool
 from shared.text import Text
@@ -34,6 +54,9 @@ class DraftsQuery(BaseModel):
     status: Status | None = None
     lead_id: UUID | None = None
     recallable: bool = Field(False, description="only approvals that did not go out yet")
+    sure: bool = Field(
+        False, description="only those that may be approved together; a page may then be shorter than `limit`"
+    )
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = None
 
@@ -51,6 +74,20 @@ class Approval(BaseModel):
     body: Text = Field(max_length=100_000)
     attachments: list[Any] = Field(default_factory=list, max_length=50)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class SeenApproval(Approval):
+    """An approval of a draft as it was proposed."""
+
+    draft_id: UUID
+
+
+class Approvals(BaseModel):
+    """Each is read on its own, so that one that is wrong costs the others nothing."""
+
+    approvals: list[Annotated[Any, WithJsonSchema(SeenApproval.model_json_schema())]] = Field(
+        min_length=1, max_length=50
+    )
 
 
 class Recall(BaseModel):
@@ -127,19 +164,22 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 status=query.status,
                 lead_id=query.lead_id,
                 recallable=query.recallable,
+                min_confidence=settings.bulk_confidence if query.sure else None,
                 before=_before(query.cursor),
                 count=query.limit + 1,
             )
         shown, next_cursor = page(rows, query.limit, lambda row: (row["created_at"], row["draft_id"]))
-        reader = principal().user_name
-        return answer({"drafts": [draft_view(row, reader) for row in shown], "next_cursor": next_cursor})
+        reader, sure_from = principal().user_name, settings.bulk_confidence
+        views = [draft_view(row, reader, sure_from) for row in shown]
+        drafts = [view for view in views if not query.sure or not view["doubts"]]
+        return answer({"drafts": drafts, "next_cursor": next_cursor})
 
     @api.get("/drafts/<draft_id>")
     @requires("drafts:read")
     def draft(path: DraftPath) -> Response:
         """One draft, the message that it answers, and the source of each sentence."""
         with pool.connection() as connection:
-            return answer(_draft(connection, path.draft_id))
+            return answer(_draft(connection, path.draft_id, settings))
 
     @api.post("/drafts/<draft_id>/approve")
     @requires("drafts:decide")
@@ -158,7 +198,43 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 house_name=settings.company_name,
                 wait_s=settings.recall_s,
             )
-            return answer(_draft(connection, path.draft_id))
+            return answer(_draft(connection, path.draft_id, settings))
+
+    @api.post("/drafts/approvals")
+    @requires("drafts:decide")
+    def approve_together(body: Approvals) -> Response:
+        """Approve up to 50 sure drafts as they were proposed, as a named person who saw each whole. Each is
+        decided on its own; its outcome stands at its place in the answer. `doubts` of a draft says why it may
+        only be approved alone."""
+        by = Decider(*named_person())
+        return answer({"outcomes": [outcome_of(one, by) for one in body.approvals]})
+
+    def outcome_of(sent: Any, by: Decider) -> dict[str, Any]:
+        draft_id = sent.get("draft_id") if isinstance(sent, dict) else None
+        try:
+            approval = SeenApproval.model_validate(sent)
+            content = approval.model_dump(exclude={"sha256"}) | {"draft_id": str(approval.draft_id)}
+            with pool.connection() as connection, refusals():
+                bulk.approve_as_proposed(
+                    connection,
+                    approval.draft_id,
+                    content,
+                    approval.sha256,
+                    by,
+                    sure_from=settings.bulk_confidence,
+                    house_name=settings.company_name,
+                    wait_s=settings.recall_bulk_s,
+                )
+                draft = _draft(connection, approval.draft_id, settings)
+        except ValidationError as error:
+            problem = validation_problem(error)
+        except Problem as error:
+            problem = error
+        except (psycopg.OperationalError, PoolTimeout):
+            problem = unavailable("The database does not answer. Read the draft before you approve it again.")
+        else:
+            return {"draft_id": draft_id, "outcome": "approved", "draft": draft}
+        return {"draft_id": draft_id, "outcome": "refused", "problem": problem.body()}
 
     @api.post("/drafts/<draft_id>/recall")
     @requires("drafts:decide")
@@ -168,7 +244,7 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
         by = Decider(*named_person())
         with pool.connection() as connection, refusals():
             going_out.take_back(connection, path.draft_id, body.version, by)
-            return answer(_draft(connection, path.draft_id))
+            return answer(_draft(connection, path.draft_id, settings))
 
     @api.post("/drafts/<draft_id>/reject")
     @requires("drafts:decide")
@@ -185,7 +261,7 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 kind=body.kind,
                 demo=settings.demo,
             )
-            return answer(_draft(connection, path.draft_id))
+            return answer(_draft(connection, path.draft_id, settings))
 
     @api.post("/drafts/<draft_id>/answer")
     @requires("drafts:decide")
@@ -202,7 +278,7 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 house_name=settings.company_name,
                 demo=settings.demo,
             )
-            return answer(_draft(connection, path.draft_id))
+            return answer(_draft(connection, path.draft_id, settings))
 
     @api.get("/knowledge")
     @requires("knowledge:read")
@@ -258,6 +334,13 @@ def refusals() -> Iterator[None]:
             status_now="stale",
             superseded_by=str(error.newer),
         ) from error
+    except bulk.NotSure as error:
+        raise Problem(
+            422,
+            "Not to be approved together with others",
+            f"Read it and decide on it alone: {', '.join(error.doubts)}.",
+            doubts=error.doubts,
+        ) from error
     except going_out.NotApproved as error:
         raise Problem(
             409,
@@ -304,11 +387,11 @@ def refusals() -> Iterator[None]:
         ) from error
 
 
-def _draft(connection: Connection, draft_id: UUID) -> dict[str, Any]:
+def _draft(connection: Connection, draft_id: UUID, settings: ResponderSettings) -> dict[str, Any]:
     rows = store.find_drafts(connection, draft_id=draft_id)
     if not rows:
         raise Problem(404, "No such draft")
-    return draft_view(rows[0], principal().user_name)
+    return draft_view(rows[0], principal().user_name, settings.bulk_confidence)
 
 
 def _before(cursor: str | None) -> tuple[datetime | None, UUID | None]:

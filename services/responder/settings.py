@@ -36,6 +36,10 @@ class ResponderSettings(WorkerSettings):
     )
     recall_bulk_s: float = Field(120, ge=0, le=3600, description="the same for those approved together")
 
+    bulk_confidence: float = Field(
+        0.95, ge=0, le=1, description="least confidence at which a reply may be approved together with others"
+    )
+
     @property
     def model_languages(self) -> frozenset[str]:
         return frozenset(tag.strip().lower() for tag in self.embedding_languages.split(",") if tag.strip())

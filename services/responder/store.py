@@ -119,6 +119,7 @@ def find_drafts(
     status: str | None = None,
     lead_id: UUID | None = None,
     recallable: bool = False,
+    min_confidence: float | None = None,
     before: tuple[datetime | None, UUID | None] = (None, None),
     count: int = 1,
 ) -> list[dict[str, Any]]:
@@ -131,6 +132,7 @@ def find_drafts(
         "status": status,
         "lead_id": lead_id,
         "recallable": recallable,
+        "min_confidence": min_confidence,
         "count": count,
     }
     moment, at_id = before

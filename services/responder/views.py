@@ -1,21 +1,26 @@
 """Drafts and passages as the API answers them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from services.responder.asking import requests
 from services.responder.drafting import GAPS
 from services.responder.letter import core
 from services.responder.slots import render
 from services.responder.style.document import SHIPPED, Style
 
+READ_FOR_REQUESTS = 20_000
+"""Characters of a message that are looked through for what it asks."""
 
-def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any]:
+
+def draft_view(row: Mapping[str, Any], reader_name: str | None, sure_from: float) -> dict[str, Any]:
     """A draft with its message and decision. `earlier`: what the lead wrote before, unanswered, and what was
     approved and `held_back` when they wrote again; `superseded_by`: the draft that goes on with a stale one;
-    `sends_at`: until when an approval can be taken back; `taken_back`: what was approved and by whom it was.
-    `nearest`: the passages that come closest and may be answered with; `chosen_by`: who chose the
-    one answered with.
+    `sends_at`: until when an approval can be taken back; `taken_back`: what was approved and by whom it was;
+    `nearest`: the passages that come closest and may be answered with; `chosen_by`: who chose the one
+    answered with; `asks`: the sentences of the message that ask for something; `doubts`: why it may only be
+    approved alone.
 
     Once approved, what was approved stands in the place of what was proposed. While open, the gaps of the
     signing person are filled with what is known of the reader, when a person reads: they are who would sign.
@@ -31,6 +36,7 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
     if sent:
         body, gaps = sent["body"], []
         sentences = [s for s in sentences if s["text"] in body]
+    recipients = sent.get("recipients", row["recipients"])
     return {
         "draft_id": str(row["draft_id"]),
         "version": row["version"],
@@ -40,7 +46,7 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
         "language": row["language"],
         "channel": sent.get("channel", row["channel"]),
         "sender": sent.get("sender", row["sender"]),
-        "recipients": sent.get("recipients", row["recipients"]),
+        "recipients": recipients,
         "subject": sent.get("subject", row["subject"]),
         "body": body,
         "sentences": sentences,
@@ -58,6 +64,13 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None) -> dict[str, Any
             "subject": row["message_subject"],
             "occurred_at": _time(row["message_occurred_at"]),
         },
+        "lead": {
+            "name": row["lead"].get("name"),
+            "company": row["lead"].get("company"),
+            "grade": row["grade"],
+        },
+        "asks": requests(row["message_text"][:READ_FOR_REQUESTS]),
+        "doubts": _doubts(row, gaps, recipients, sure_from),
         "earlier": row["earlier"],
         "superseded_by": str(row["superseded_by"]) if row["superseded_by"] else None,
         "created_at": _time(row["created_at"]),
@@ -73,6 +86,23 @@ def _signing(style: Style, name: str, gap: Mapping[str, str]) -> dict[str, str]:
     rep = style.rep(name)
     known = {"rep.name": name, "rep.role": rep and rep.role, "rep.phone": rep and rep.phone}
     return {gap[slot]: words for slot, words in known.items() if words}
+
+
+def _doubts(
+    row: Mapping[str, Any], gaps: Sequence[str], recipients: Sequence[str], sure_from: float
+) -> list[str]:
+    """Why a draft may not be approved together with others; none: it may."""
+    confidence = row["confidence"]
+    doubts = {
+        "nothing_waits": row["status"] != "waiting",
+        "confidence_unknown": confidence is None,
+        "confidence_low": confidence is not None and confidence < sure_from,
+        "gaps": bool(gaps),
+        "recipients": len(recipients) != 1,
+        "taken_back": row["recalled_at"] is not None,
+        "opt_out": row["reason"] is not None,
+    }
+    return [doubt for doubt, holds in doubts.items() if holds]
 
 
 def _taken_back(row: Mapping[str, Any]) -> dict[str, Any] | None:

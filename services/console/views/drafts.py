@@ -24,8 +24,15 @@ pages = Blueprint("drafts", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
+    """`leaving`: how many approvals can still be taken back."""
+
     drafts: list[Draft]
     down: list[str]
+    leaving: int = 0
+
+    @property
+    def sure(self) -> int:
+        return sum(draft.sure for draft in self.drafts)
 
 
 @pages.get("/drafts")
@@ -127,11 +134,11 @@ def _waiting() -> Waiting:
     responder = sessions.responder()
     try:
         drafts = [d for status in sorted(UNDECIDED) for d in responder.drafts(status=status, limit=PAGE)]
+        leaving = responder.drafts(recallable="true", limit=PAGE)
     except ServiceDown as error:
         return Waiting([], [error.service])
-    return Waiting(
-        sorted(drafts, key=lambda draft: (draft.status == "waiting", _arrived(draft)), reverse=True), []
-    )
+    order = sorted(drafts, key=lambda draft: (draft.status == "waiting", _arrived(draft)), reverse=True)
+    return Waiting(order, [], len(leaving))
 
 
 def _arrived(draft: Draft) -> datetime:

@@ -177,7 +177,7 @@ WHERE passage_id = %(passage_id)s AND retired_at IS NULL AND (valid_until IS NUL
 SELECT title, body FROM passage WHERE retired_at IS NULL AND (kind <> 'reply' OR document_id IS NOT NULL);
 
 -- name: list_drafts
-SELECT d.*, m.text AS message_text, m.subject AS message_subject, m.occurred_at AS message_occurred_at,
+SELECT d.*, m.lead, m.grade, m.text AS message_text, m.subject AS message_subject, m.occurred_at AS message_occurred_at,
        c.action, c.user_name, c.at AS decided_at, c.content, earlier.drafts AS earlier, near.passages AS near,
        s.document AS style,
        r.user_name AS recalled_by, r.at AS recalled_at, rc.content AS recalled_content
@@ -206,6 +206,7 @@ WHERE (%(draft_id)s::uuid IS NULL OR d.draft_id = %(draft_id)s)
   AND (%(status)s::text IS NULL OR d.status = %(status)s)
   AND (%(lead_id)s::uuid IS NULL OR d.lead_id = %(lead_id)s)
   AND (NOT %(recallable)s OR d.sends_at IS NOT NULL)
+  AND (%(min_confidence)s::real IS NULL OR d.confidence >= %(min_confidence)s)
   AND (%(before)s::timestamptz IS NULL OR (d.created_at, d.draft_id) < (%(before)s, %(before_id)s::uuid))
 ORDER BY d.created_at DESC, d.draft_id DESC LIMIT %(count)s;
 

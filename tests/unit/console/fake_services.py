@@ -208,10 +208,14 @@ class FakeServices:
                     for d in self.drafts.values()
                     if query.get("status") in (None, d["status"])
                     and query.get("lead_id") in (None, d["lead_id"])
+                    and (query.get("sure") != "true" or not d["doubts"])
+                    and (query.get("recallable") != "true" or d.get("sends_at"))
                 ]
                 return 200, {"drafts": drafts}
             case "GET", ["drafts", known] if known in self.drafts:
                 return 200, self.drafts[known]
+            case "POST", ["drafts", "approvals"]:
+                return 200, {"outcomes": [self._approve_one(one) for one in body["approvals"]]}
             case "POST", ["drafts", known, decision] if known in self.drafts:
                 return self._decide(known, decision, body)
         sourced = parts[0] == "sources"
@@ -363,6 +367,14 @@ class FakeServices:
             if decision == "approve" and self.recall_s:
                 draft["sends_at"] = iso(-timedelta(seconds=self.recall_s))
         return 200, draft
+
+    def _approve_one(self, approval: dict[str, Any]) -> dict[str, Any]:
+        known = approval["draft_id"]
+        body = {name: value for name, value in approval.items() if name != "draft_id"}
+        status, answer = self._decide(known, "approve", body)
+        if status == 200:
+            return {"draft_id": known, "outcome": "approved", "draft": answer}
+        return {"draft_id": known, "outcome": "refused", "problem": answer}
 
     def _recall(self, draft: dict[str, Any], body: dict[str, Any]) -> tuple[int, Any]:
         if not draft.get("sends_at") or body["version"] != draft["version"]:

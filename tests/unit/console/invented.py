@@ -122,6 +122,9 @@ def make_draft(index: int, *, gaps: bool = True, status: str = "waiting") -> dic
             for text, kind, title, quote in texts
         ],
         "gaps": ["[délai de livraison]"] if gaps else [],
+        "lead": {"name": PEOPLE[index][0], "company": PEOPLE[index][1], "grade": PEOPLE[index][3]},
+        "asks": ["Pourriez-vous nous chiffrer deux pompes ?"],
+        "doubts": ["gaps"] if gaps else ["nothing_waits"] if status == "no_source" else [],
         "message": {"text": MESSAGE, "subject": "Demande de devis", "occurred_at": iso(timedelta(hours=20))},
         "created_at": iso(timedelta(hours=19)),
         "decided_by": None,

@@ -141,6 +141,32 @@ def test_the_seconds_left_are_counted_and_a_key_takes_it_back(
     expect(page.locator("#take-back")).to_have_count(0)
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_sure_replies_are_read_and_approved_by_keyboard(
+    open_page: Callable[..., Page], services: FakeServices, width: int
+) -> None:
+    services.recall_s = 120
+    page = open_page("/drafts/sure", width=width)
+    button = page.locator("#approve-ticked .label")
+    expect(button).to_have_text(re.compile("Approuver et envoyer 2 réponses à .*durand.*, .*ashworth"))
+    page.keyboard.press("j")
+    page.keyboard.press("t")
+    expect(button).to_have_text(re.compile("Approuver et envoyer 1 réponse à"))
+    assert Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.keyboard.press("t")
+    page.keyboard.press("a")
+    assert not [path for method, path, _ in services.calls if method == "POST"]
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_have_text("2 réponses approuvées peuvent encore être reprises")
+    expect(page.locator("[data-left-s]").first).to_have_text(re.compile(r"Part dans \d+ s\."))
+    assert Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.keyboard.press("u")
+    expect(page.locator("h1")).to_have_text("Il n’y a plus rien à reprendre")
+    assert services.drafts[draft_id(1)]["status"] == "waiting"
+
+
 def test_a_sentence_shows_its_source_on_focus(open_page: Callable[..., Page]) -> None:
     page = open_page(f"/leads/{lead_id(0)}")
     page.locator(".sentence").nth(1).focus()

@@ -4,6 +4,7 @@ import { start as keys } from "./keys.js";
 import { start as leaving } from "./leaving.js";
 import { start as list } from "./list.js";
 import { start as sources } from "./sources.js";
+import { start as sure } from "./sure.js";
 import { start as studio } from "./studio.js";
 import { start as updates } from "./updates.js";
 
@@ -14,4 +15,5 @@ list();
 keys();
 sources();
 studio();
+sure();
 updates();

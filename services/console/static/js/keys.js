@@ -1,6 +1,7 @@
 // One key an action. Each acts through what a button does too, and none while typing in a field.
 import { approve, edit, reject } from "./draft.js";
 import { move, open } from "./list.js";
+import { keys as sure, shown as sureShown } from "./sure.js";
 
 function help() {
   const sheet = document.getElementById("keys");
@@ -24,7 +25,7 @@ export function start() {
     if (document.getElementById("keys")?.open && event.key !== "?") return;
     if (event.key === "Enter" && pressable(event.target) && !event.target.matches(".row-link")) return;
     const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-    const action = button ? () => button.click() : actions[event.key];
+    const action = button ? () => button.click() : sureShown() ? sure[event.key] ?? (event.key === "?" && help) : actions[event.key];
     if (!action) return;
     event.preventDefault();
     action();
