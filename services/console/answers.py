@@ -375,6 +375,7 @@ class Draft(Answer):
     gaps: list[str] = []
     confidence: float | None = None
     card: dict[str, list[str]] = {}
+    card_labels: dict[str, str] = {}
     message: Message | None = None
     earlier: list[EarlierMessage] = []
     superseded_by: str | None = None
@@ -493,6 +494,19 @@ class Passage(Answer):
 class Knowledge(Answer):
     passages: list[Passage]
     next_cursor: str | None = None
+
+
+class HouseStyle(Answer):
+    """How replies sound; version 0 is what is shipped."""
+
+    version: int
+    created_at: datetime | None = None
+    created_name: str | None = None
+    style: dict[str, Any]
+
+
+class Letter(Answer):
+    body: str
 
 
 class DocumentDetail(Answer):

@@ -346,6 +346,21 @@ SENTENCES: Final = (
     N_("a template has slots such as {{ lead.name }} only, no loops, conditions or comments"),
     N_("line %(line)s: a slot is not complete; write it as {{ lead.name }}"),
     N_("line %(line)s: unknown slot; choose among %(choices)s"),
+    # How replies sound
+    N_("one line only, without control characters"),
+    N_("no square brackets: they mark what a person still has to fill in"),
+    N_("plain words only here: no {{ }}, no square brackets"),
+    N_("give a web address that begins with https://, without spaces"),
+    N_("%(name)s is a field that every card has: choose another name"),
+    N_("a choice has values, and nothing else has"),
+    N_("give the words that announce it in a message"),
+    N_("signature: give at least one line"),
+    N_("questions: no field of the card is called %(name)s"),
+    N_("a text uses %(slot)s, which is not filled in"),
+    N_("%(where)s: %(name)s stands there twice"),
+    N_("String should have at most %(count)s characters"),
+    N_("String should have at least %(count)s characters"),
+    N_("String should have at least 1 character"),
     # Of parts, after all that may hold the word
     N_("%(one)s or %(other)s"),
 )

@@ -19,10 +19,12 @@ from services.console.answers import (
     Draft,
     Drafts,
     Duplicates,
+    HouseStyle,
     Import,
     Imports,
     Knowledge,
     Lead,
+    Letter,
     MadeSecret,
     Models,
     Outcome,
@@ -302,6 +304,17 @@ class Responder:
     def add_reply(self, *, title: str, language: str, body: str) -> Knowledge:
         reply = {"kind": "template", "title": title, "language": language, "body": body}
         return self.service.post(Knowledge, "/v1/knowledge", reply)
+
+    def style(self) -> HouseStyle:
+        return self.service.get(HouseStyle, "/v1/style")
+
+    def change_style(self, style: Mapping[str, Any], *, on_top_of: int) -> HouseStyle:
+        return self.service.put(HouseStyle, "/v1/style", {"on_top_of": on_top_of, "style": style})
+
+    def style_example(self, style: Mapping[str, Any], *, language: str, grade: str, stage: str) -> Letter:
+        """A letter to an invented lead; an empty grade or stage is one that is not known."""
+        lead = {"language": language, "grade": grade or None, "stage": stage or None}
+        return self.service.post(Letter, "/v1/style/example", {"style": style} | lead)
 
     def retire(self, kind: str, knowledge_id: str) -> None:
         """Quote a passage (`kind` "knowledge") or a document ("documents") no more."""

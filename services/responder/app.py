@@ -38,7 +38,7 @@ def create_app(settings: ResponderSettings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.register_api(create_blueprint(pool, settings))
     app.register_api(documents.create_blueprint(pool))
-    app.register_api(style.create_blueprint(pool))
+    app.register_api(style.create_blueprint(pool, house_name=settings.company_name))
     app.register_api(value.create_blueprint(pool))
     serve(app, NOTES, port=8083)
     return app

@@ -29,10 +29,11 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None, sure_from: float
     body, sentences, gaps = row["body"], row["sentences"], row["gaps"]
     style = Style.model_validate(row["style"]) if row["style"] else SHIPPED.style
     if row["action"] is None and reader_name:
-        for gap, words in _signing(style, reader_name, GAPS[row["language"]]).items():
-            body = body.replace(gap, words)
-            sentences = [{**s, "text": s["text"].replace(gap, words)} for s in sentences]
-            gaps = [other for other in gaps if other != gap]
+        body = signed(body, style, reader_name, row["language"])
+        sentences = [
+            {**one, "text": signed(one["text"], style, reader_name, row["language"])} for one in sentences
+        ]
+        gaps = [gap for gap in gaps if signed(gap, style, reader_name, row["language"]) == gap]
     if sent:
         body, gaps = sent["body"], []
         sentences = [s for s in sentences if s["text"] in body]
@@ -81,11 +82,14 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None, sure_from: float
     }
 
 
-def _signing(style: Style, name: str, gap: Mapping[str, str]) -> dict[str, str]:
-    """What stands in the gaps of the person who signs."""
+def signed(text: str, style: Style, name: str, language: str) -> str:
+    """The text with the gaps of the person who signs filled: the name, and what the style says of them."""
     rep = style.rep(name)
     known = {"rep.name": name, "rep.role": rep and rep.role, "rep.phone": rep and rep.phone}
-    return {gap[slot]: words for slot, words in known.items() if words}
+    for slot, words in known.items():
+        if words:
+            text = text.replace(GAPS[language][slot], words)
+    return text
 
 
 def _doubts(

@@ -32,7 +32,7 @@ def served(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def connection(served: Served) -> Iterator[Connection]:
     with served.installation.connect(store.SCHEMA) as connection:
-        connection.execute("TRUNCATE passage, message, draft, decision, outbox, style")
+        connection.execute("TRUNCATE passage, message, draft, decision, outbox, style CASCADE")
         add_passage(
             connection, kind="template", language="fr", title="Demande de devis", body=BODY, created_by="test"
         )
@@ -55,6 +55,7 @@ def test_a_house_that_changed_nothing_has_what_is_shipped(person: httpx.Client) 
         "version": 0,
         "created_at": None,
         "created_by": None,
+        "created_name": None,
         "style": as_document(SHIPPED.style),
     }
     assert person.get("/v1/style/versions").json() == {"versions": [], "next_cursor": None}
@@ -64,6 +65,7 @@ def test_each_change_is_a_version_with_who_and_when_and_none_is_lost(person: htt
     first = changed(person, 0, {"phone": "02 40 11 22 33"}).json()
     assert (first["version"], first["style"]["phone"]) == (1, "02 40 11 22 33")
     assert first["created_by"]
+    assert first["created_name"] == "Léa Martin"
     assert first["created_at"]
     refused = changed(person, 0, {"phone": "other"})
     assert (refused.status_code, refused.json()["current_version"]) == (409, 1)
@@ -89,6 +91,22 @@ def test_a_document_that_cannot_be_used_changes_nothing_and_says_where(person: h
     assert {one["field"] for one in answer.json()["errors"]} == {"style.signature.0", "style.calendar"}
     assert changed(person, 0, {"phone": "\0"}).status_code == 422
     assert person.get("/v1/style").json()["version"] == 0
+
+
+def test_an_example_is_a_letter_in_this_style_and_is_kept_nowhere(
+    person: httpx.Client, connection: Connection
+) -> None:
+    style = {
+        "closing": {"fr": "Bien à vous,"},
+        "next_steps": [{"grades": ["A"], "text": {"fr": "À demain."}}],
+    }
+    asked = {"style": style, "language": "fr", "grade": "A"}
+    letter = person.post("/v1/style/example", json=asked).json()
+    assert letter["body"].startswith("Bonjour Madame Durand,\n\nMerci")
+    assert letter["body"].endswith("À demain.\n\nBien à vous,\n\nLéa Martin\nHydromeca")
+    assert person.post("/v1/style/example", json=asked | {"language": "de"}).status_code == 422
+    assert person.post("/v1/style/example", json={"style": {"calendar": "x"}}).status_code == 422
+    assert connection.execute("SELECT FROM style UNION ALL SELECT FROM draft").fetchall() == []
 
 
 def test_a_rep_reads_the_style_and_changes_nothing(served: Served, connection: Connection) -> None:

@@ -6,11 +6,15 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.responder.language import Language
 from services.responder.style import store
 from services.responder.style.document import Style
+from services.responder.style.example import example
+from services.responder.views import signed
 from shared.http import Problem, answer, cursor_values, principal, requires
 from shared.paging import page
 from shared.postgres import Pool
+from shared.text import Text
 
 
 class StyleQuery(BaseModel):
@@ -33,7 +37,18 @@ class NewStyle(BaseModel):
     style: Style
 
 
-def create_blueprint(pool: Pool) -> APIBlueprint:
+class NewExample(BaseModel):
+    """The lead of the example is of this `grade` and `stage`, where they are given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    style: Style
+    language: Language = "fr"
+    grade: Text | None = Field(None, max_length=80)
+    stage: Text | None = Field(None, max_length=80)
+
+
+def create_blueprint(pool: Pool, *, house_name: str) -> APIBlueprint:
     api = APIBlueprint("style", __name__, url_prefix="/v1")
 
     @api.get("/style")
@@ -53,7 +68,13 @@ def create_blueprint(pool: Pool) -> APIBlueprint:
     def change_style(body: NewStyle) -> Response:
         """Make it how the next replies sound. Drafts keep the version they were written with."""
         with pool.connection() as connection:
-            row = store.change(connection, body.style, on_top_of=body.on_top_of, by=principal().actor)
+            row = store.change(
+                connection,
+                body.style,
+                on_top_of=body.on_top_of,
+                by=principal().actor,
+                by_name=principal().user_name or principal().name,
+            )
             current = row or store.current(connection)
         if row is None:
             raise Problem(
@@ -63,6 +84,17 @@ def create_blueprint(pool: Pool) -> APIBlueprint:
                 current_version=current["version"],
             )
         return answer(_view(row))
+
+    @api.post("/style/example")
+    @requires("knowledge:read")
+    def style_example(body: NewExample) -> Response:
+        """A letter to an invented lead, as this style would have it. Stores nothing."""
+        draft = example(
+            body.style, language=body.language, grade=body.grade, stage=body.stage, house_name=house_name
+        )
+        reader = principal().user_name
+        text = signed(draft.body, body.style, reader, body.language) if reader else draft.body
+        return answer({"language": draft.language, "subject": draft.subject, "body": text})
 
     @api.get("/style/versions")
     @requires("knowledge:read")
@@ -82,5 +114,6 @@ def _view(row: dict[str, Any]) -> dict[str, Any]:
         "version": row["version"],
         "created_at": row["created_at"],
         "created_by": row["created_by"],
+        "created_name": row["created_name"],
         "style": row["document"],
     }

@@ -195,7 +195,7 @@ class Style(Part):
             raise ValueError(f"questions: no field of the card is called {min(unknown)!r}")
         for slot, setting in _HOUSE_SLOTS.items():
             if not getattr(self, setting) and any(slot in slots_of(text) for text in self._texts()):
-                raise ValueError(f"a text uses {slot}: fill in {setting} first")
+                raise ValueError(f"a text uses {slot}, which is not filled in")
         return self
 
     def _texts(self) -> tuple[str, ...]:

@@ -15,11 +15,12 @@ _SHIPPED_ROW: Final[Row] = {
     "document": as_document(SHIPPED.style),
     "created_at": None,
     "created_by": None,
+    "created_name": None,
 }
 
 
 def current(connection: Connection) -> Row:
-    """The version in force: `version`, `document`, `created_at`, `created_by`."""
+    """The version in force: `version`, `document`, `created_at`, `created_by`, `created_name`."""
     return connection.execute(_QUERIES["current_style"]).fetchone() or _SHIPPED_ROW
 
 
@@ -40,7 +41,12 @@ def versions(connection: Connection, *, before: int | None, count: int) -> list[
     return connection.execute(_QUERIES["list_styles"], {"before": before, "count": count}).fetchall()
 
 
-def change(connection: Connection, style: Style, *, on_top_of: int, by: str) -> Row | None:
+def change(connection: Connection, style: Style, *, on_top_of: int, by: str, by_name: str) -> Row | None:
     """Make it the next version and return its row; None when `on_top_of` is no longer in force."""
-    values = {"document": Jsonb(as_document(style)), "on_top_of": on_top_of, "created_by": by}
+    values = {
+        "document": Jsonb(as_document(style)),
+        "on_top_of": on_top_of,
+        "created_by": by,
+        "created_name": by_name,
+    }
     return connection.execute(_QUERIES["add_style"], values).fetchone()

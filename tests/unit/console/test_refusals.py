@@ -41,6 +41,7 @@ READ = (
     ROOT / "services" / "scoring" / "effects.py",
     *(ROOT / "services" / "scoring" / "policy").glob("*.py"),
     *(ROOT / "services" / "responder" / "documents").glob("*.py"),
+    *(ROOT / "services" / "responder" / "style").glob("*.py"),
     ROOT / "services" / "responder" / "slots.py",
     ROOT / "services" / "scoring" / "api" / "absences.py",
 )

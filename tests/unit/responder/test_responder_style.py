@@ -162,8 +162,8 @@ def test_a_house_asks_what_it_wants_in_its_order_or_nothing() -> None:
         ({"calendar": "https://a.example.com/ x"}, "https://"),
         ({"calendar": "https://[::1"}, "https://"),
         ({"calendar": "https://moi@a.example.com/"}, "https://"),
-        ({"next_steps": [{"text": {"fr": "{{ house.calendar }}"}}]}, "fill in calendar first"),
-        ({"signature": ["{{ house.phone }}"]}, "fill in phone first"),
+        ({"next_steps": [{"text": {"fr": "{{ house.calendar }}"}}]}, "calendar, which is not filled in"),
+        ({"signature": ["{{ house.phone }}"]}, "house.phone, which is not filled in"),
         (
             {"questions": [{"field": "colour", "text": {"fr": "?"}}]},
             "no field of the card is called 'colour'",

@@ -6,6 +6,7 @@ import { start as list } from "./list.js";
 import { start as sources } from "./sources.js";
 import { start as sure } from "./sure.js";
 import { start as studio } from "./studio.js";
+import { start as style } from "./style.js";
 import { start as updates } from "./updates.js";
 
 document.documentElement.classList.add("scripted");
@@ -16,4 +17,5 @@ keys();
 sources();
 studio();
 sure();
+style();
 updates();
