@@ -491,8 +491,16 @@ class Passage(Answer):
     body: str
 
 
+class Learnt(Answer):
+    """Of all passages, how many can be found by their meaning."""
+
+    passages: int = 0
+    embedded: int = 0
+
+
 class Knowledge(Answer):
     passages: list[Passage]
+    learnt: Learnt = Field(default_factory=Learnt)
     next_cursor: str | None = None
 
 

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from services.responder import answering, bulk, decisions, going_out, store
+from services.responder import answering, bulk, decisions, going_out, search, store
 from services.responder.decisions import Decider
 from services.responder.language import Language
 from services.responder.retrieval import add_passage
@@ -283,7 +283,11 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
     @api.get("/knowledge")
     @requires("knowledge:read")
     def knowledge(query: KnowledgeQuery) -> Response:
-        """Templates, approved replies and single texts, the newest first; files are at /v1/documents."""
+        """Templates, approved replies and single texts, the newest first; files are at /v1/documents.
+
+        `learnt`: how many passages there are, those of files included, and how many can be found by their
+        meaning already (`embedded`).
+        """
         with pool.connection() as connection:
             rows = store.find_passages(
                 connection,
@@ -292,8 +296,10 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 before=_before(query.cursor),
                 count=query.limit + 1,
             )
+            learnt = search.learnt(connection)
         shown, next_cursor = page(rows, query.limit, lambda row: (row["created_at"], row["passage_id"]))
-        return answer({"passages": [passage_view(row) for row in shown], "next_cursor": next_cursor})
+        passages = [passage_view(row) for row in shown]
+        return answer({"passages": passages, "next_cursor": next_cursor, "learnt": learnt})
 
     @api.post("/knowledge")
     @requires("knowledge:write")

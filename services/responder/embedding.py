@@ -78,15 +78,18 @@ class Embedder:
         through the model itself. All land in one space.
         """
         with self._one_at_a_time:
-            return embed_by_language(texts, self._words, self._encode)
+            words = self._words
+        return embed_by_language(texts, words, self._encode)
 
     def _encode(self, language: str, texts: Sequence[str]) -> "NDArray[np.float32]":
-        model = self._model(language)
-        if isinstance(model, OnnxModel):
+        with self._one_at_a_time:
+            model = self._model(language)
+        if isinstance(model, OnnxModel):  # by several threads at a time: a message waits for no passages
             return model.encode(texts)
-        vectors = model.encode(
-            list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
-        )
+        with self._one_at_a_time:
+            vectors = model.encode(
+                list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+            )
         return np.asarray(vectors, dtype=np.float32)
 
     @cached_property

@@ -1,7 +1,7 @@
 """What the worker does with a batch of records, inside the transaction that moved the offsets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ from services.responder.embedding import Embedder
 from services.responder.events import reply_event
 from services.responder.incoming import opts_out
 from services.responder.language import message_language
-from services.responder.retrieval import Asked, embed_waiting, find_passages
+from services.responder.retrieval import Asked, embed_first, find_passages
 from services.responder.style import store as styles
 from shared import outbox
 from shared.contracts.errors import InvalidEvent
@@ -31,6 +31,8 @@ log = structlog.get_logger()
 
 MOST_BEFORE = 5
 """Earlier messages of a lead, unanswered, that a draft answers too."""
+NOT_FOUND = ("nothing_close", "no_knowledge")
+"""Reasons that may be wrong while much of the knowledge has no vector yet."""
 
 _SCHEMAS = {LEAD_MESSAGES: "lead.messages", REPLY_EVENTS: "reply.events"}
 
@@ -72,9 +74,6 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
     values = [v for v in values if (v["message"]["source"], v["message"]["id"]) in new]
     if not values:
         return
-    # A passage posted before the message must be found, even if the thread that embeds has not come to it.
-    while embed_waiting(connection, drafting.embedder):
-        pass
     messages = [_message(value) for value in values]
     leads = [store.lead_of(UUID(value["lead_id"]), value["lead"]) for value in values]
     languages = [
@@ -89,6 +88,7 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
     ]
     # Each once: what waits unanswered is asked again for every message that goes on from it.
     questions = list(dict.fromkeys(one for groups in asked_of for group in groups for one in group))
+    learning = embed_first(connection, drafting.embedder, questions)
     found = dict(zip(questions, find_passages(connection, drafting.embedder, questions), strict=True))
     style = styles.in_force(connection)
     drafts = []
@@ -108,6 +108,8 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
             before=waiting,
             requests=requested,
         )
+        if learning and draft.reason in NOT_FOUND:
+            draft = replace(draft, reason="being_learnt")
         drafts.append((uuid4(), message, lead, draft))
     store.add_drafts(connection, drafts)
     for draft_id, _, lead, draft in drafts:

@@ -1,6 +1,6 @@
 """The house's knowledge: kept with its vectors, searched by meaning and by words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pgvector import Vector
 
-from services.responder import store
+from services.responder import search, store
 from services.responder.drafting import Passage
 from services.responder.embedding import Embedder
 from services.responder.folding import fold
@@ -25,6 +25,10 @@ COMPARED = 40
 WORD_WEIGHT = 0.3
 """Of shared words beside the cosine, for being compared at all."""
 EMBED_BATCH = 64
+EMBEDDED_FIRST = 256
+"""Passages that a batch of messages waits for, some four seconds, when no more than these have no vector."""
+EMBEDDED_A_TEXT = 8
+"""While more wait: passages embedded at once because they have rare words of an asked text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,36 @@ class Asked:
 
 def embed_waiting(connection: Connection, embedder: Embedder) -> int:
     """Embed up to EMBED_BATCH passages that have no vector of this model; return how many."""
-    rows = store.passages_to_embed(connection, model=embedder.name, count=EMBED_BATCH)
+    rows = search.passages_to_embed(connection, model=embedder.name, count=EMBED_BATCH)
+    return _embed(connection, embedder, rows)
+
+
+def embed_first(connection: Connection, embedder: Embedder, asked: Sequence[Asked]) -> bool:
+    """Embed what must be found for these texts; return whether more passages wait than a batch can.
+
+    A passage posted just before a message must be found, so when few wait all are embedded. After a change of
+    model many do: then those are that share rare words with a text, the others in the background.
+    """
+    waiting = search.passages_waiting(connection, model=embedder.name, most=EMBEDDED_FIRST + 1)
+    if waiting <= EMBEDDED_FIRST:
+        while waiting and embed_waiting(connection, embedder):
+            pass
+        return False
+    rows = search.passages_to_embed_for(
+        connection,
+        _searched_for(asked) | {"model": embedder.name},
+        count=EMBEDDED_FIRST,
+        most_a_text=EMBEDDED_A_TEXT,
+    )
+    _embed(connection, embedder, rows)
+    return True
+
+
+def _embed(connection: Connection, embedder: Embedder, rows: Sequence[Mapping[str, Any]]) -> int:
     if rows:
         vectors = embedder.embed([searched(row["title"], row["body"]) for row in rows])
         passage_ids = [row["passage_id"] for row in rows]
-        store.set_embeddings(
+        search.set_embeddings(
             connection, model=embedder.name, vectors=dict(zip(passage_ids, _texts(vectors), strict=True))
         )
     return len(rows)
@@ -52,27 +81,36 @@ def find_passages(
 ) -> list[list[Passage]]:
     """For each asked text its best `count` passages, those of its language first, best first.
 
-    Exact search: an index pays above some 2,000 passages, and needs a fixed dimension.
+    Of a language that has few passages all are compared; of one with many, those near in meaning or words.
     """
     if not asked:
         return []
-    rows = store.nearest_passages(
+    vectors = embedder.embed([one.text for one in asked])
+    rows = search.nearest_passages(
         connection,
-        {
+        _searched_for(asked)
+        | {
             "model": embedder.name,
             "count": max(count, COMPARED),
             "word_weight": WORD_WEIGHT,
-            "positions": list(range(len(asked))),
-            "languages": [one.language for one in asked],
-            "configs": [TEXT_SEARCH[one.language] for one in asked],
-            "folded": [fold(one.text) for one in asked],
-            "vectors": _texts(embedder.embed([one.text for one in asked])),
+            "vectors": _texts(vectors),
         },
+        large=search.large_languages(connection),
+        dimension=vectors.shape[1],
     )
     found: list[list[Passage]] = [[] for _ in asked]
     for row in rows:
         found[row.pop("position")].append(Passage(**row))
     return [_ranked(one, passages)[:count] for one, passages in zip(asked, found, strict=True)]
+
+
+def _searched_for(asked: Sequence[Asked]) -> dict[str, Any]:
+    return {
+        "positions": list(range(len(asked))),
+        "languages": [one.language for one in asked],
+        "configs": [TEXT_SEARCH[one.language] for one in asked],
+        "folded": [fold(one.text) for one in asked],
+    }
 
 
 def _ranked(asked: Asked, passages: Sequence[Passage]) -> list[Passage]:

@@ -249,24 +249,6 @@ def current_passage(connection: Connection, passage_id: UUID) -> dict[str, Any] 
     return connection.execute(_QUERIES["current_passage"], {"passage_id": passage_id}).fetchone()
 
 
-def nearest_passages(connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Each asked text's best passages, by its position; `values` are the parameters of the query."""
-    return connection.execute(_QUERIES["nearest_passages"], values).fetchall()
-
-
-def passages_to_embed(connection: Connection, *, model: str, count: int) -> list[dict[str, Any]]:
-    """Up to `count` passages without a vector of `model`, locked."""
-    return connection.execute(_QUERIES["passages_to_embed"], {"model": model, "count": count}).fetchall()
-
-
-def set_embeddings(connection: Connection, *, model: str, vectors: Mapping[UUID, str]) -> None:
-    """Give passages their vectors of `model`, written as pgvector does."""
-    connection.execute(
-        _QUERIES["store_embeddings"],
-        {"model": model, "passage_ids": list(vectors), "vectors": list(vectors.values())},
-    )
-
-
 def house_texts(connection: Connection) -> list[dict[str, Any]]:
     """Title and body of what the house itself wrote: templates, and all that came in a document."""
     return connection.execute(_QUERIES["house_texts"]).fetchall()

@@ -5,13 +5,14 @@ import threading
 
 import structlog
 
-from services.responder import store
+from services.responder import search, store
 from services.responder.drafting import Evidence, House
 from services.responder.embedding import Embedder, ModelUnusable
 from services.responder.going_out import RELEASED_AT_ONCE, release
 from services.responder.handlers import Drafting, on_records
 from services.responder.retrieval import EMBED_BATCH, embed_waiting
 from services.responder.settings import ResponderSettings
+from services.responder.upkeep import EVERY_S, Upkeep
 from shared import logs
 from shared.background import Repeated
 from shared.contracts.topics import LEAD_MESSAGES, REPLY_EVENTS
@@ -54,14 +55,19 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
         publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
         stack.callback(publisher.close)
         pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA))
+        with pool.connection() as connection:
+            search.use_model(connection, embedder.name)
         outbox_relay = relay(pool, publisher)
         knowledge = Repeated("knowledge-embedder", lambda: embed_knowledge(pool, embedder), idle_s=1.0)
         approvals = Repeated(
             "approvals", lambda: release_approvals(pool, outbox_relay, demo=settings.demo), idle_s=RELEASE_S
         )
-        for thread in (outbox_relay, knowledge, approvals):
+        upkeep = Upkeep(settings.database_url, embedder)
+        indexes = Repeated("knowledge-upkeep", upkeep.once, idle_s=EVERY_S)
+        for thread in (outbox_relay, knowledge, approvals, indexes):
             thread.start()
             stack.callback(thread.stop)
+        stack.callback(upkeep.stop)
         consume(
             Subscription(
                 bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -89,9 +95,12 @@ def release_approvals(pool: Pool, outbox_relay: Repeated, *, demo: bool) -> bool
 
 
 def embed_knowledge(pool: Pool, embedder: Embedder) -> bool:
-    """Embed a batch of the passages that have no vector of this model; return whether more may wait."""
+    """Embed a batch of the passages that have no vector of this model; return whether more may wait.
+
+    None when a worker with another model was started since: two would embed each other's again and again.
+    """
     with pool.connection() as connection:
-        done = embed_waiting(connection, embedder)
+        done = embed_waiting(connection, embedder) if search.uses_model(connection, embedder.name) else 0
     if done:
         log.info("passages_embedded", count=done)
     return done == EMBED_BATCH

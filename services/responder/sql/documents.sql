@@ -38,16 +38,17 @@ FROM unnest(%(positions)s::int[], %(titles)s::text[], %(bodies)s::text[], %(fold
 
 -- name: list_documents
 SELECT d.document_id, d.name, d.version, d.language, d.sha256, d.valid_until, d.created_at, d.created_by,
-       coalesce(d.valid_until < current_date, false) AS expired, count(p.passage_id) AS passages, count(p.embedding) AS embedded
+       coalesce(d.valid_until < current_date, false) AS expired,
+       count(p.passage_id) AS passages, count(*) FILTER (WHERE p.embedded) AS embedded
 FROM (
     SELECT * FROM document
     WHERE retired_at IS NULL AND (%(document_id)s::uuid IS NULL OR document_id = %(document_id)s)
       AND (%(before)s::timestamptz IS NULL OR (created_at, document_id) < (%(before)s, %(before_id)s::uuid))
     ORDER BY created_at DESC, document_id DESC LIMIT %(count)s
-) AS d LEFT JOIN passage p ON p.document_id = d.document_id AND p.retired_at IS NULL
+) AS d LEFT JOIN passage_in_use p ON p.document_id = d.document_id
 GROUP BY d.document_id, d.name, d.version, d.language, d.sha256, d.valid_until, d.created_at, d.created_by
 ORDER BY d.created_at DESC, d.document_id DESC;
 
 -- name: document_passages
-SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL AS embedded FROM passage
-WHERE document_id = %(document_id)s AND retired_at IS NULL ORDER BY document_place LIMIT %(count)s;
+SELECT passage_id, kind, language, title, body, intent, created_at, embedded FROM passage_in_use
+WHERE document_id = %(document_id)s ORDER BY document_place LIMIT %(count)s;

@@ -78,69 +78,6 @@ FROM unnest(%(draft_ids)s::uuid[], %(versions)s::int[], %(statuses)s::text[]) AS
 WHERE draft.draft_id = e.draft_id AND draft.version = e.version
   AND draft.sends_at IS NULL AND (draft.status = 'approved' OR (draft.status = 'failed' AND e.status = 'sent'));
 
--- name: nearest_passages
--- For each asked text the best passages, those of its language first. A passage's rank adds two figures: the cosine
--- of the embeddings, and `shared`, the share in [0, 1] of the asked text's words that the passage has, each word
--- weighing ln(1 + passages / passages that have it): a word that no passage has weighs most.
-WITH asked AS (
-    SELECT position, language, vector::vector AS vector, to_tsvector(config::regconfig, folded) AS search
-    FROM unnest(%(positions)s::int[], %(languages)s::text[], %(configs)s::text[], %(folded)s::text[],
-                %(vectors)s::text[]) AS a (position, language, config, folded, vector)
-),
-known AS MATERIALIZED (
-    SELECT passage_id, language, search, embedding FROM passage
-    WHERE retired_at IS NULL AND embedding_model = %(model)s
-      AND (valid_until IS NULL OR valid_until >= current_date)
-),
-corpus AS (
-    SELECT language, count(*)::float8 AS passages FROM known GROUP BY language
-),
-word AS MATERIALIZED (
-    SELECT passage_id, language, lexeme FROM known CROSS JOIN LATERAL unnest(search)
-),
-rarity AS (
-    SELECT language, lexeme, ln(1 + passages / count(*)) AS weight
-    FROM word JOIN corpus USING (language) GROUP BY language, lexeme, passages
-),
-wanted AS (
-    SELECT position, asked.language, w.lexeme, coalesce(rarity.weight, ln(1 + passages)) AS weight,
-           sum(coalesce(rarity.weight, ln(1 + passages))) OVER (PARTITION BY position) AS total
-    FROM asked JOIN corpus USING (language) CROSS JOIN LATERAL unnest(asked.search) AS w
-    LEFT JOIN rarity ON rarity.language = asked.language AND rarity.lexeme = w.lexeme
-),
-sharing AS (
-    SELECT position, passage_id, sum(weight / total) AS shared
-    FROM wanted JOIN word USING (language, lexeme) GROUP BY position, passage_id
-),
-measured AS (
-    SELECT position, passage_id, known.language = asked.language AS same_language,
-           1 - (known.embedding <=> asked.vector) AS similarity, coalesce(shared, 0) AS shared
-    FROM asked CROSS JOIN known LEFT JOIN sharing USING (position, passage_id)
-),
-placed AS (
-    SELECT *, row_number() OVER (
-        PARTITION BY position
-        ORDER BY same_language DESC, similarity + %(word_weight)s * shared DESC, passage_id
-    ) AS place
-    FROM measured
-)
-SELECT position, passage_id, kind, language, title, body, similarity, shared
-FROM placed JOIN passage USING (passage_id)
-WHERE place <= %(count)s
-ORDER BY position, place;
-
--- name: passages_to_embed
--- Locked, not skipped: whoever waits here finds them embedded.
-SELECT passage_id, title, body FROM passage
-WHERE retired_at IS NULL AND embedding_model IS DISTINCT FROM %(model)s
-ORDER BY passage_id LIMIT %(count)s
-FOR UPDATE;
-
--- name: store_embeddings
-UPDATE passage SET embedding = e.vector::vector, embedding_model = %(model)s
-FROM unnest(%(passage_ids)s::uuid[], %(vectors)s::text[]) AS e (passage_id, vector)
-WHERE passage.passage_id = e.passage_id;
-
 -- name: add_passage
 -- The same passage posted again is the one that is there.
 WITH added AS (
@@ -151,16 +88,16 @@ WITH added AS (
     ON CONFLICT (kind, language, md5(title), md5(body)) WHERE retired_at IS NULL AND document_id IS NULL DO NOTHING
     RETURNING *
 )
-SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL AS embedded FROM added
+SELECT passage_id, kind, language, title, body, intent, created_at, false AS embedded FROM added
 UNION ALL
-SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL FROM passage
-WHERE retired_at IS NULL AND document_id IS NULL AND kind = %(kind)s AND language = %(language)s
+SELECT passage_id, kind, language, title, body, intent, created_at, embedded FROM passage_in_use
+WHERE document_id IS NULL AND kind = %(kind)s AND language = %(language)s
   AND md5(title) = md5(%(title)s) AND md5(body) = md5(%(body)s);
 
 -- name: list_passages
 -- Those of documents are listed with their document.
-SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL AS embedded FROM passage
-WHERE retired_at IS NULL AND document_id IS NULL
+SELECT passage_id, kind, language, title, body, intent, created_at, embedded FROM passage_in_use
+WHERE document_id IS NULL
   AND (%(kind)s::text IS NULL OR kind = %(kind)s) AND (%(language)s::text IS NULL OR language = %(language)s)
   AND (%(before)s::timestamptz IS NULL OR (created_at, passage_id) < (%(before)s, %(before_id)s::uuid))
 ORDER BY created_at DESC, passage_id DESC LIMIT %(count)s;

@@ -219,7 +219,12 @@ def test_a_draft_is_marked_as_made_by_a_machine_with_its_sources(rep: FlaskClien
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"), [("nothing_close", "nothing was invented"), ("opt_out", "asks not to be written to")]
+    ("reason", "words"),
+    [
+        ("nothing_close", "nothing was invented"),
+        ("opt_out", "asks not to be written to"),
+        ("being_learnt", "still being learnt"),
+    ],
 )
 def test_where_nothing_was_drafted_the_page_says_why(
     rep: FlaskClient, services: FakeServices, reason: str, words: str
