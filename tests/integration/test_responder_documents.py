@@ -37,7 +37,7 @@ def served(
 @pytest.fixture(autouse=True)
 def connection(served: tuple[Installation, str]) -> Iterator[Connection]:
     with served[0].connect(store.SCHEMA) as connection:
-        connection.execute("TRUNCATE passage, document")
+        connection.execute("TRUNCATE passage, document CASCADE")
         yield connection
 
 
