@@ -12,7 +12,7 @@ import httpx
 from deploy.local.process import free_ports
 from deploy.processes import SERVERS, gunicorn_command
 
-READY_S = 60.0
+READY_S = 120.0
 
 
 def wait_until(
