@@ -357,6 +357,18 @@ class TakenBack(Answer):
     by: str
     at: datetime
     content: WrittenReply
+    kept_as: str | None = None
+
+
+class Near(Answer):
+    """A passage that comes close to what was asked; `confidence` where it is known."""
+
+    passage_id: str
+    kind: str
+    language: str
+    title: str
+    body: str = ""
+    confidence: float | None = None
 
 
 class Draft(Answer):
@@ -384,6 +396,10 @@ class Draft(Answer):
     decided_at: datetime | None = None
     sends_at: datetime | None = None
     taken_back: TakenBack | None = None
+    nearest: list[Near] = []
+    chosen_by: str | None = None
+    kept: str | None = None
+    not_kept: str | None = None
     lead: DraftLead = DraftLead()
     asks: list[str] = []
     doubts: list[str] | None = None

@@ -184,6 +184,8 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         clock=wording.clock,
         seconds_left=wording.seconds_left,
         draft_lead=wording.draft_lead,
+        likely=wording.likely,
+        kept_words=wording.kept_words,
         shown_hash=shown_hash,
         strength=wording.strength,
         unscored=wording.unscored,

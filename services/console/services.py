@@ -258,15 +258,26 @@ class Responder:
     def draft(self, draft_id: str) -> Draft:
         return self.service.get(Draft, f"/v1/drafts/{_segment(draft_id)}")
 
-    def approve(self, content: Mapping[str, Any]) -> Draft:
-        """Approve exactly `content` (the fields of shared.contracts.approval), tied to it by its hash."""
+    def approve(self, content: Mapping[str, Any], *, keep: bool, keep_as: str | None) -> Draft:
+        """Approve exactly `content` (the fields of shared.contracts.approval), tied to it by its hash.
+
+        `keep`: what was written may become a reply of the house, under the title `keep_as`.
+        """
         body = {name: value for name, value in content.items() if name != "draft_id"}
         path = f"/v1/drafts/{_segment(content['draft_id'])}/approve"
-        return self.service.post(Draft, path, {**body, "sha256": content_hash(content)})
+        kept = {"keep": keep, "keep_as": keep_as}
+        return self.service.post(Draft, path, {**body, "sha256": content_hash(content), **kept})
 
-    def reject(self, draft_id: str, *, version: int, reason: str | None) -> Draft:
+    def reject(self, draft_id: str, *, version: int, reason: str | None, kind: str | None) -> Draft:
         path = f"/v1/drafts/{_segment(draft_id)}/reject"
-        return self.service.post(Draft, path, {"version": version, "reason": reason})
+        return self.service.post(Draft, path, {"version": version, "reason": reason, "kind": kind})
+
+    def answer_with(self, draft_id: str, *, version: int, passage_id: str) -> Draft:
+        path = f"/v1/drafts/{_segment(draft_id)}/answer"
+        return self.service.post(Draft, path, {"version": version, "passage_id": passage_id})
+
+    def search_knowledge(self, words: str, *, language: str | None, limit: int) -> Knowledge:
+        return self.service.get(Knowledge, "/v1/knowledge", q=words, language=language, limit=limit)
 
     def approve_together(self, shown: Sequence[tuple[Mapping[str, Any], str]]) -> list[Outcome]:
         """Approve contents as they stood on the page, each with the hash that it had there."""

@@ -232,6 +232,37 @@ def lead_status(lead: LeadRow) -> str:
             return ""
 
 
+def likely(confidence: float | None) -> str:
+    """How likely a text is the right answer."""
+    if confidence is None:
+        return ""
+    if confidence >= 0.5:
+        return gettext("likely")
+    return gettext("perhaps") if confidence >= 0.2 else gettext("hardly")
+
+
+def kept_words(draft: Draft) -> str:
+    """What became of a text that was to be kept as a reply of the house; nothing where none was written."""
+    if draft.kept:
+        return gettext("What you wrote is kept as a reply of the house: “%(title)s”.", title=draft.kept)
+    match draft.not_kept:
+        case None | "unchanged" | "not_wanted":
+            return ""
+        case "numbers":
+            why = gettext("it holds a number")
+        case "link":
+            why = gettext("it holds an address or a link")
+        case "gap":
+            why = gettext("it holds brackets")
+        case "short":
+            why = gettext("it is too short to answer others")
+        case "title":
+            why = gettext("its title points at this person")
+        case _:
+            why = gettext("a name in it could point at this person")
+    return gettext("What you wrote is not kept as a reply of the house: %(why)s.", why=why)
+
+
 def draft_lead(draft: Draft) -> str:
     """Whom a draft answers."""
     return draft.lead.name or draft.lead.company or ", ".join(draft.recipients) or gettext("someone")

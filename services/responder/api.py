@@ -24,7 +24,7 @@ from pydantic import (
 from services.responder import answering, bulk, decisions, going_out, search, store
 from services.responder.decisions import Decider
 from services.responder.language import Language
-from services.responder.retrieval import add_passage
+from services.responder.retrieval import add_passage, search_passages
 from services.responder.settings import ResponderSettings
 from services.responder.slots import InvalidTemplate, check_template
 from services.responder.views import draft_view, passage_view
@@ -94,6 +94,14 @@ class Recall(BaseModel):
     version: int = Field(ge=1)
 
 
+class OneApproval(Approval):
+    """`keep`: an edited text may become a reply of the house, without anything of the lead; `keep_as`: its
+    title. Neither is of what is hashed."""
+
+    keep: bool = True
+    keep_as: Text | None = Field(None, min_length=1, max_length=200)
+
+
 class Rejection(BaseModel):
     """`kind`: the wrong answer is not proposed again for the same words."""
 
@@ -108,6 +116,7 @@ class Choice(BaseModel):
 
 
 class KnowledgeQuery(BaseModel):
+    q: str | None = Field(None, max_length=300, description="words to look for, in files too")
     kind: Kind | None = None
     language: Language | None = None
     limit: int = Field(200, ge=1, le=500)
@@ -183,13 +192,14 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
 
     @api.post("/drafts/<draft_id>/approve")
     @requires("drafts:decide")
-    def approve(path: DraftPath, body: Approval) -> Response:
+    def approve(path: DraftPath, body: OneApproval) -> Response:
         """Approve exactly this content, as a named person. It will be sent once, as it stands here; until
         `sends_at` it can be taken back."""
         by = Decider(*named_person())
-        content = body.model_dump(exclude={"sha256"}) | {"draft_id": str(path.draft_id)}
+        said = body.model_dump(exclude={"sha256", "keep", "keep_as"})
+        content = said | {"draft_id": str(path.draft_id)}
         with pool.connection() as connection, refusals():
-            decisions.approve(
+            kept = decisions.approve(
                 connection,
                 path.draft_id,
                 content,
@@ -197,8 +207,10 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
                 by,
                 house_name=settings.company_name,
                 wait_s=settings.recall_s,
+                keep=body.keep,
+                keep_as=body.keep_as,
             )
-            return answer(_draft(connection, path.draft_id, settings))
+            return answer(_draft(connection, path.draft_id, settings) | kept)
 
     @api.post("/drafts/approvals")
     @requires("drafts:decide")
@@ -289,13 +301,18 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
         meaning already (`embedded`).
         """
         with pool.connection() as connection:
-            rows = store.find_passages(
-                connection,
-                kind=query.kind,
-                language=query.language,
-                before=_before(query.cursor),
-                count=query.limit + 1,
-            )
+            if query.q and query.q.strip():
+                rows = search_passages(
+                    connection, query.q, kind=query.kind, language=query.language, count=query.limit
+                )
+            else:
+                rows = store.find_passages(
+                    connection,
+                    kind=query.kind,
+                    language=query.language,
+                    before=_before(query.cursor),
+                    count=query.limit + 1,
+                )
             learnt = search.learnt(connection)
         shown, next_cursor = page(rows, query.limit, lambda row: (row["created_at"], row["passage_id"]))
         passages = [passage_view(row) for row in shown]

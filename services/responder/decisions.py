@@ -12,7 +12,7 @@ from services.responder import store
 from services.responder.drafting import bracketed
 from services.responder.events import reply_event
 from services.responder.folding import words
-from services.responder.kept_replies import generalise, without_frame
+from services.responder.kept_replies import NotKept, general_title, generalise, without_frame
 from services.responder.letter import core
 from services.responder.retrieval import add_passage
 from services.responder.value.measures import compare
@@ -88,11 +88,14 @@ def approve(
     *,
     house_name: str,
     wait_s: float,
-) -> None:
+    keep: bool = True,
+    keep_as: str | None = None,
+) -> dict[str, str]:
     """Approve `content` (names of the approval contract) in the caller's transaction.
 
-    Writes the decision and the status, and that it goes out in `wait_s` (see `going_out`); keeps an edited
-    reply as knowledge when nothing of the lead is left in it. Two approvals at once wait for each other and
+    Writes the decision and the status, and that it goes out in `wait_s` (see `going_out`); where it
+    may `keep` it, keeps an edited reply as knowledge when nothing of the lead is left in it, and returns its
+    title as "kept", else why it is "not_kept". Two approvals at once wait for each other and
     one is refused.
     Raises UnknownDraft, Superseded, AlreadyDecided, OtherVersion, HashDiffers, NotSendable.
     """
@@ -114,7 +117,9 @@ def approve(
         wait_s=wait_s,
     )
     log.info("draft_approved", draft_id=str(draft_id), user_id=by.user_id)
-    _keep_reply(connection, draft, content["body"], by, house_name)
+    if not keep:
+        return {"not_kept": "not_wanted"}
+    return _keep_reply(connection, draft, content["body"], by, house_name, keep_as)
 
 
 def reject(
@@ -188,29 +193,38 @@ def _unsendable(content: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _keep_reply(
-    connection: Connection, draft: Mapping[str, Any], body: str, by: Decider, house_name: str
-) -> None:
+    connection: Connection,
+    draft: Mapping[str, Any],
+    body: str,
+    by: Decider,
+    house_name: str,
+    title: str | None,
+) -> dict[str, str]:
     """Keep what a person wrote better, without anything of the lead. An unedited draft teaches nothing."""
-    said, proposed = (without_frame(text, draft["sentences"]) for text in (body, draft["body"]))
-    if core(said) == core(proposed):
-        return
-    known = words(house_name)
-    for row in store.house_texts(connection):
-        known |= words(row["title"]) | words(row["body"])
-    lead = store.lead_of(draft["lead_id"], draft["lead"])
-    general = generalise(said, lead, rep_name=by.name, known_words=known)
-    if general is None:
-        log.info("reply_not_kept", draft_id=str(draft["draft_id"]))
-        return
+    try:
+        said, proposed = (without_frame(text, draft["sentences"]) for text in (body, draft["body"]))
+        if core(said) == core(proposed):
+            raise NotKept("unchanged")
+        known = words(house_name)
+        for row in store.house_texts(connection):
+            known |= words(row["title"]) | words(row["body"])
+        lead = store.lead_of(draft["lead_id"], draft["lead"])
+        general = generalise(said, lead, rep_name=by.name, known_words=known)
+        if title:
+            title = general_title(title, lead, rep_name=by.name)
+    except NotKept as error:
+        log.info("reply_not_kept", draft_id=str(draft["draft_id"]), why=error.why)
+        return {"not_kept": error.why}
     titles = [s["source"]["title"] for s in draft["sentences"] if s["source"]["passage_id"]]
-    title = titles[0] if titles else {"fr": "Réponse approuvée", "en": "Approved reply"}[draft["language"]]
-    add_passage(
+    usual = {"fr": "Réponse approuvée", "en": "Approved reply"}[draft["language"]]
+    passage = add_passage(
         connection,
         kind="reply",
         language=draft["language"],
-        title=title,
+        title=title or next(iter(titles), usual),
         body=general,
         created_by=by.user_id,
         draft_id=draft["draft_id"],
     )
     log.info("reply_kept", draft_id=str(draft["draft_id"]))
+    return {"kept": passage["title"]}

@@ -19,8 +19,25 @@ _CAPITALISED = re.compile(r"[^\W\d_]+")
 _MIN_IDENTIFIER_CHARS = 3
 
 
-def generalise(body: str, lead: Lead, *, rep_name: str, known_words: Collection[str]) -> str | None:
-    """The body of a passage, or None when the reply may not be kept.
+class NotKept(Exception):
+    """A reply cannot be kept; `why`: "unchanged", "numbers", "link", "gap", "short", "person", "name" or
+    "title"."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def general_title(title: str, lead: Lead, *, rep_name: str) -> str:
+    """A title that a person gave, as it is. Raises NotKept when it points at the lead."""
+    named = _words_of(lead.name, lead.company, lead.email, rep_name)
+    if any(char.isdigit() for char in title) or _ADDRESS.search(title) or words(title) & named:
+        raise NotKept("title")
+    return title
+
+
+def generalise(body: str, lead: Lead, *, rep_name: str, known_words: Collection[str]) -> str:
+    """The body of a passage. Raises NotKept when the reply may not be one.
 
     Greeting, closing and signature go; the lead's name, first name and company, and the person's name,
     become slots. Then nothing may remain that could point at the lead: no digit (numbers, dates, prices,
@@ -28,16 +45,22 @@ def generalise(body: str, lead: Lead, *, rep_name: str, known_words: Collection[
     is not among `known_words`, the folded words of what the house itself wrote.
     """
     text = core(body)
-    if has_marks(text) or "[" in text or any(char.isdigit() for char in text) or _ADDRESS.search(text):
-        return None
+    if has_marks(text) or "[" in text:
+        raise NotKept("gap")
+    if any(char.isdigit() for char in text):
+        raise NotKept("numbers")
+    if _ADDRESS.search(text):
+        raise NotKept("link")
     text = _with_slots(text, lead, rep_name)
     rest = without_slots(text)
     named = _words_of(lead.name, lead.company, lead.email, rep_name)
     described = _words_of(*(value for value in lead.attributes.values() if isinstance(value, str)))
-    if len(rest.strip()) < MIN_CHARS or words(rest) & (named | (described - set(known_words))):
-        return None
+    if len(rest.strip()) < MIN_CHARS:
+        raise NotKept("short")
+    if words(rest) & (named | (described - set(known_words))):
+        raise NotKept("person")
     if any(fold(word) not in known_words for word in _CAPITALISED.findall(rest) if word[0].isupper()):
-        return None
+        raise NotKept("name")
     return text
 
 

@@ -161,6 +161,14 @@ def add_passage(
     return store.add_passage(connection, values)
 
 
+def search_passages(
+    connection: Connection, text: str, *, kind: str | None, language: str | None, count: int
+) -> list[dict[str, Any]]:
+    """The passages that may be quoted today and have words of `text`, those with most of them first."""
+    values = {"folded": fold(text), "kind": kind, "language": language, "count": count}
+    return store.search_passages(connection, values)
+
+
 def searched(title: str, body: str) -> str:
     """What of a passage is compared with a message."""
     return f"{title}\n{without_slots(core(body))}"

@@ -238,6 +238,11 @@ def find_passages(
     ).fetchall()
 
 
+def search_passages(connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Passages by words, of documents too; `values` are the parameters of the query."""
+    return connection.execute(_QUERIES["search_passages"], values).fetchall()
+
+
 def retire_passage(connection: Connection, passage_id: UUID, *, by: str) -> bool:
     """Quote a passage no more; False when there is none such that is no document's."""
     values = {"passage_id": passage_id, "by": by}

@@ -113,7 +113,12 @@ def _taken_back(row: Mapping[str, Any]) -> dict[str, Any] | None:
     if row["recalled_at"] is None:
         return None
     content = {name: row["recalled_content"][name] for name in ("sender", "recipients", "subject", "body")}
-    return {"by": row["recalled_by"], "at": _time(row["recalled_at"]), "content": content}
+    return {
+        "by": row["recalled_by"],
+        "at": _time(row["recalled_at"]),
+        "content": content,
+        "kept_as": row["recalled_title"],
+    }
 
 
 def _near(passage: Mapping[str, Any]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def test_what_is_approved_is_published_to_the_byte_and_signed_by_a_person(
     assert (event["event"], event["user"]["name"]) == ("approved", "Léa Martin")
     assert event["sha256"] == sent["sha256"] == content_hash(event["content"])
     now = rep.get(f"/v1/drafts/{draft['draft_id']}").json()
-    assert now == approved | {"sends_at": None}
+    assert now | {"not_kept": "unchanged"} == approved | {"sends_at": None}
     assert released(connection) == []
 
 
@@ -391,3 +391,65 @@ def test_knowledge_is_taken_whole_or_not_at_all(served: Served, connection: Conn
 
 def test_a_rep_may_not_add_knowledge(rep: httpx.Client) -> None:
     assert rep.post("/v1/knowledge", json={}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("edit", "title", "told"),
+    [
+        (
+            "Merci pour votre demande. Nous vous adressons notre offre, les délais compris.",
+            "Offre",
+            {"kept": "Offre"},
+        ),
+        ("Merci pour votre demande. Nous vous adressons notre offre.", None, {"kept": "Demande de devis"}),
+        (
+            "Merci pour votre demande de devis. Notre offre part sous 48 heures.",
+            "Offre",
+            {"not_kept": "numbers"},
+        ),
+        ("Merci pour votre demande. Nous vous adressons notre offre.", "Devis Morvan", {"not_kept": "title"}),
+        (BODY, "Offre", {"not_kept": "unchanged"}),
+    ],
+)
+def test_a_person_is_told_whether_their_words_are_kept(
+    rep: httpx.Client, edit: str, title: str | None, told: dict[str, str]
+) -> None:
+    draft = waiting(rep)
+    body = draft["body"].replace(BODY, edit)
+    answer = rep.post(
+        f"/v1/drafts/{draft['draft_id']}/approve", json=approval(draft, body=body) | {"keep_as": title}
+    ).json()
+    assert {name: answer[name] for name in ("kept", "not_kept") if name in answer} == told
+    kept = [p["title"] for p in rep.get("/v1/knowledge", params={"kind": "reply"}).json()["passages"]]
+    assert kept == ([told["kept"]] if "kept" in told else [])
+
+
+def test_who_does_not_want_their_words_kept_is_heard(rep: httpx.Client) -> None:
+    draft = waiting(rep)
+    body = draft["body"].replace(BODY, "Merci pour votre demande. Nous vous adressons notre offre.")
+    sent = approval(draft, body=body) | {"keep": False}
+    answer = rep.post(f"/v1/drafts/{draft['draft_id']}/approve", json=sent).json()
+    assert answer["not_kept"] == "not_wanted"
+    assert rep.get("/v1/knowledge", params={"kind": "reply"}).json()["passages"] == []
+
+
+def test_knowledge_is_found_by_words_in_files_too(rep: httpx.Client, connection: Connection) -> None:
+    for language, title, body in (
+        ("fr", "Livraison", "Les pompes partent sous quarante-huit heures."),
+        ("fr", "Garantie", "La garantie des pompes dure deux ans."),
+        ("en", "Delivery", "Pumps leave within two days."),
+    ):
+        add_passage(connection, kind="document", language=language, title=title, body=body, created_by="test")
+
+    def found(**query: str) -> list[str]:
+        answer = rep.get("/v1/knowledge", params=query)
+        assert answer.status_code == 200, answer.text
+        return [passage["title"] for passage in answer.json()["passages"]]
+
+    assert found(q="garanties pompe") == ["Garantie", "Livraison"]
+    assert found(q="leaving", language="en") == ["Delivery"]
+    assert found(q="pompe", kind="template") == []
+    for odd in ("!&|:*()<->'\\", "的", "  ", "x" * 300):
+        assert found(q=odd, language="en") in ([], ["Delivery"])
+    connection.execute("UPDATE passage SET valid_until = current_date - 1 WHERE title = 'Garantie'")
+    assert found(q="garantie") == []

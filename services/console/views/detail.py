@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import request
 
 from services.console import sessions
-from services.console.answers import Draft, Lead, Reason, Timeline
+from services.console.answers import Draft, Lead, Passage, Reason, Timeline
 from services.console.composing import Gap, Span, gaps, spans
 from services.console.services import NotAllowed, ServiceDown
 from services.console.timeline import Told, tell
@@ -15,7 +15,8 @@ EVENTS_A_PAGE = 20
 
 @dataclass(frozen=True, slots=True)
 class DraftPanel:
-    """A draft on the page. `editing` shows the text as fields; `typed` is what a person wrote and keeps."""
+    """A draft on the page. `editing` shows the text as fields; `typed` is what a person wrote and keeps;
+    `found`: the texts of the house that have the `words` looked for."""
 
     draft: Draft
     spans: list[Span]
@@ -24,6 +25,8 @@ class DraftPanel:
     typed: dict[str, str] | None = None
     problem: str | None = None
     lead: Lead | None = None
+    words: str = ""
+    found: list[Passage] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def _written(draft: Draft) -> dict[str, str] | None:
         "recipients": ", ".join(written.recipients),
         "subject": written.subject,
         "body": written.body,
+        "keep_as": draft.taken_back.kept_as or "",
     }
 
 

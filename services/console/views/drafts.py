@@ -1,6 +1,6 @@
 """Drafts: may this go out?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -14,10 +14,15 @@ from services.console.catalogue import gettext
 from services.console.composing import Unfinished, approved_content
 from services.console.services import Conflict, NotAllowed, NotFound, Refused, ServiceDown, ServiceError
 from services.console.views.detail import DraftPanel, panel_of
-from services.console.wording import said
+from services.console.wording import kept_words
+from services.console.wording import said as said_when
 
 PAGE = 50
 MAX_REASON = 500
+MAX_WORDS = 300
+MAX_TITLE = 200
+FOUND = 10
+WHY_REJECTED = ("wrong_answer", "no_reply_needed", "other")
 
 pages = Blueprint("drafts", __name__)
 
@@ -54,8 +59,40 @@ def listing() -> str:
 @signed_in
 def page(draft_id: UUID) -> str:
     draft = sessions.responder().draft(str(draft_id))
+    words = request.args.get("q", "").strip()[:MAX_WORDS]
     editing, proposed = "edit" in request.args, "proposed" in request.args
-    return _render(panel_of(draft, lead=_lead_of(draft), editing=editing, proposed=proposed))
+    panel = panel_of(draft, lead=_lead_of(draft), editing=editing, proposed=proposed)
+    return _render(_searched(panel, words) if words else panel)
+
+
+def _searched(panel: DraftPanel, words: str) -> DraftPanel:
+    """With the texts of the house that have these words."""
+    try:
+        found = sessions.responder().search_knowledge(words, language=panel.draft.language, limit=FOUND)
+    except (ServiceDown, NotAllowed, Refused):
+        return replace(panel, problem=gettext("The knowledge of the house cannot be searched for now."))
+    return replace(panel, words=words, found=found.passages)
+
+
+@pages.post("/drafts/<uuid:draft_id>/answer")
+@signed_in
+def answer_with(draft_id: UUID) -> Response | str | tuple[str, int]:
+    """Draft the reply anew from a text that the person chose; they read it, then approve."""
+    version, passage_id = request.form.get("version", type=int), request.form.get("passage_id", type=UUID)
+    if version is None or passage_id is None:
+        abort(400)
+    try:
+        draft = sessions.responder().answer_with(str(draft_id), version=version, passage_id=str(passage_id))
+    except Refused:
+        words = gettext("This text can no longer be answered with: choose another, or write the reply.")
+        return _again(str(draft_id), words, 422)
+    except ServiceError as error:
+        return _failed(str(draft_id), error)
+    words = gettext("Drafted from the text you chose: read it, then approve.")
+    if wants_fragment():
+        return render_template("_draft.html", panel=panel_of(draft), announce=words)
+    flash(words)
+    return redirect(url_for("drafts.page", draft_id=draft_id))
 
 
 @pages.post("/drafts/<uuid:draft_id>/approve")
@@ -70,15 +107,19 @@ def approve(draft_id: UUID) -> Response | str | tuple[str, int]:
     except ValueError:
         abort(400)
     try:
-        draft = sessions.responder().approve(content)
+        draft = sessions.responder().approve(
+            content, keep="keep" in form, keep_as=form.get("keep_as", "").strip()[:MAX_TITLE] or None
+        )
     except ServiceError as error:
         return _failed(str(draft_id), error)
-    words = (
+    if form.getlist("fill"):  # of a gap that was filled nobody expects that it is kept
+        draft = draft.model_copy(update={"not_kept": None})
+    approved = (
         gettext("Reply approved. It can still be taken back.")
         if draft.sends_at
         else gettext("Reply approved.")
     )
-    return _decided(draft, words)
+    return _decided(draft, " ".join(filter(None, (approved, kept_words(draft)))))
 
 
 @pages.post("/drafts/<uuid:draft_id>/reject")
@@ -88,8 +129,11 @@ def reject(draft_id: UUID) -> Response | str | tuple[str, int]:
     if version is None:
         abort(400)
     reason = request.form.get("reason", "").strip()[:MAX_REASON] or None
+    kind = request.form.get("kind")
+    if kind not in (None, *WHY_REJECTED):
+        abort(400)
     try:
-        draft = sessions.responder().reject(str(draft_id), version=version, reason=reason)
+        draft = sessions.responder().reject(str(draft_id), version=version, reason=reason, kind=kind)
     except ServiceError as error:
         return _failed(str(draft_id), error)
     return _decided(draft, gettext("Draft rejected. Nothing was sent."))
@@ -206,7 +250,7 @@ def _conflict(draft_id: str) -> tuple[str, int]:
             panel_of(draft, lead=_lead_of(draft), editing=True, typed=_typed(), problem=words)
         ), 409
     who = draft.decided_by or gettext("Someone else")
-    when = said(draft.decided_at) if draft.decided_at else ""
+    when = said_when(draft.decided_at) if draft.decided_at else ""
     words = (
         gettext("%(who)s rejected this draft first (%(when)s). Nothing more was sent.", who=who, when=when)
         if draft.status == "rejected"
@@ -230,7 +274,9 @@ def _typed() -> dict[str, str] | None:
     """What stood in the fields, gaps filled as far as they were; None when the form had no text."""
     if "body" not in request.form:
         return None
-    typed = {name: request.form.get(name, "") for name in ("subject", "body", "recipients", "sender")}
+    typed = {
+        name: request.form.get(name, "") for name in ("subject", "body", "recipients", "sender", "keep_as")
+    }
     for marker, fill in zip(request.form.getlist("marker"), request.form.getlist("fill"), strict=False):
         if fill.strip():
             typed = {name: text.replace(marker, fill.strip()) for name, text in typed.items()}

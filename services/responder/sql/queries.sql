@@ -102,6 +102,18 @@ WHERE document_id IS NULL
   AND (%(before)s::timestamptz IS NULL OR (created_at, passage_id) < (%(before)s, %(before_id)s::uuid))
 ORDER BY created_at DESC, passage_id DESC LIMIT %(count)s;
 
+-- name: search_passages
+-- By words, each stemmed as the passage's language does; any of them may be missing.
+WITH asked AS (
+    SELECT language, replace(plainto_tsquery(config::regconfig, %(folded)s)::text, ' & ', ' | ')::tsquery AS words
+    FROM (VALUES ('fr', 'pg_catalog.french'), ('en', 'pg_catalog.english')) AS spoken (language, config)
+)
+SELECT passage_id, kind, language, title, body, intent, created_at, embedding IS NOT NULL AS embedded
+FROM passage JOIN asked USING (language)
+WHERE retired_at IS NULL AND (valid_until IS NULL OR valid_until >= current_date) AND search @@ words
+  AND (%(kind)s::text IS NULL OR kind = %(kind)s) AND (%(language)s::text IS NULL OR language = %(language)s)
+ORDER BY ts_rank(search, words) DESC, passage_id LIMIT %(count)s;
+
 -- name: retire_passage
 UPDATE passage SET retired_at = now(), retired_by = %(by)s
 WHERE passage_id = %(passage_id)s AND retired_at IS NULL AND document_id IS NULL RETURNING passage_id;
@@ -117,7 +129,10 @@ SELECT title, body FROM passage WHERE retired_at IS NULL AND (kind <> 'reply' OR
 SELECT d.*, m.lead, m.grade, m.text AS message_text, m.subject AS message_subject, m.occurred_at AS message_occurred_at,
        c.action, c.user_name, c.at AS decided_at, c.content, earlier.drafts AS earlier, near.passages AS near,
        s.document AS style,
-       r.user_name AS recalled_by, r.at AS recalled_at, rc.content AS recalled_content
+       r.user_name AS recalled_by, r.at AS recalled_at, rc.content AS recalled_content,
+       CASE WHEN r.draft_id IS NOT NULL THEN (
+           SELECT p.title FROM passage p WHERE p.draft_id = d.draft_id ORDER BY p.created_at DESC LIMIT 1
+       ) END AS recalled_title
 FROM draft d
 LEFT JOIN style s ON s.version = d.style_version
 JOIN message m ON m.source = d.message_source AND m.id = d.message_id

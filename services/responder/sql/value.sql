@@ -22,7 +22,7 @@ taken_over AS (
     GROUP BY o.superseded_by
 ),
 followed AS (
-    SELECT c.status, c.drafted, v.*, v.action = 'approved' AS approved,
+    SELECT c.status, c.drafted, v.*, v.action = 'approved' AND c.status <> 'stale' AS approved,
            extract(epoch FROM v.at - least(c.occurred_at, t.occurred_at)) / 3600 AS first_reply_h,
            CASE %(by)s WHEN 'language' THEN c.language WHEN 'intent' THEN q.intent WHEN 'week' THEN c.week::text
            END AS "group"

@@ -12,6 +12,7 @@ from shared.auth.verify import PersonTokens
 from shared.contracts.approval import content_hash
 from tests.unit.console.invented import (
     ACTIONS,
+    PASSAGES,
     PEOPLE,
     REASONS,
     draft_id,
@@ -173,6 +174,9 @@ class FakeServices:
         self, method: str, path: str, query: dict[str, str], body: Any, language: str
     ) -> tuple[int, Any]:
         parts = path.strip("/").split("/")[1:]
+        for draft in self.drafts.values():
+            if draft.get("sends_at") and draft["sends_at"] <= iso(timedelta(0)):
+                draft["sends_at"] = None
         match method, parts:
             case "GET", ["queue"]:
                 return 200, self._queue(query, language)
@@ -212,6 +216,10 @@ class FakeServices:
                     and (query.get("recallable") != "true" or d.get("sends_at"))
                 ]
                 return 200, {"drafts": drafts}
+            case "GET", ["knowledge"]:
+                words = query.get("q", "").split()
+                found = [p for p in PASSAGES if any(word in p["body"] for word in words)]
+                return 200, {"passages": found, "next_cursor": None}
             case "GET", ["drafts", known] if known in self.drafts:
                 return 200, self.drafts[known]
             case "POST", ["drafts", "approvals"]:
@@ -349,11 +357,14 @@ class FakeServices:
         draft = self.drafts[known]
         if decision == "recall":
             return self._recall(draft, body)
+        if decision == "answer":
+            return self._answer_with(draft, body)
         with self.lock:
             if draft["status"] not in ("waiting", "no_source") or body["version"] != draft["version"]:
                 return 409, {"title": "Already decided", "status": 409}
             if decision == "approve":
-                stated = {k: v for k, v in body.items() if k != "sha256"} | {"draft_id": known}
+                unhashed = ("sha256", "keep", "keep_as")
+                stated = {k: v for k, v in body.items() if k not in unhashed} | {"draft_id": known}
                 if content_hash(stated) != body["sha256"]:
                     return 422, {"title": "The hash is not that of the content", "status": 422}
                 draft.update(
@@ -376,6 +387,26 @@ class FakeServices:
             return {"draft_id": known, "outcome": "approved", "draft": answer}
         return {"draft_id": known, "outcome": "refused", "problem": answer}
 
+    def _answer_with(self, draft: dict[str, Any], body: dict[str, Any]) -> tuple[int, Any]:
+        if draft["status"] not in ("waiting", "no_source") or body["version"] != draft["version"]:
+            return 409, {"title": "Already decided", "status": 409}
+        passage = next((p for p in PASSAGES if p["passage_id"] == body["passage_id"]), None)
+        if passage is None:
+            return 422, {"title": "Not to be answered with", "status": 422}
+        source = {name: passage[name] for name in ("kind", "passage_id", "title")} | {
+            "quote": passage["body"]
+        }
+        draft.update(
+            status="waiting",
+            version=body["version"] + 1,
+            reason=None,
+            body=passage["body"],
+            sentences=[{"text": passage["body"], "source": source}],
+            chosen_by="Sarah Lebrun",
+            doubts=["confidence_low"],
+        )
+        return 200, draft
+
     def _recall(self, draft: dict[str, Any], body: dict[str, Any]) -> tuple[int, Any]:
         if not draft.get("sends_at") or body["version"] != draft["version"]:
             return 409, {"title": "Too late to take back", "status": 409}
@@ -396,6 +427,7 @@ SERVICE_OF = {
     "duplicates": "scoring",
     "regroupings": "scoring",
     "drafts": "responder",
+    "knowledge": "responder",
     "value": "responder",
     "consultations": "responder",
     "quality": "scoring",

@@ -86,6 +86,38 @@ SENTENCES = [
 ]
 
 
+PASSAGES = [
+    {
+        "passage_id": f"d0a1d3f2-2a7e-4f0e-8f58-{number:012d}",
+        "kind": kind,
+        "language": language,
+        "title": title,
+        "body": body,
+        "similarity": 0.4,
+        "confidence": confidence,
+    }
+    for number, (kind, language, title, body, confidence) in enumerate(
+        [
+            (
+                "template",
+                "fr",
+                "Garantie",
+                "Nos pompes ont une garantie vingt-quatre mois, pièces et main-d’œuvre.",
+                0.44,
+            ),
+            (
+                "document",
+                "fr",
+                "conditions › Livraison",
+                "Les pompes en stock partent sous quarante-huit heures.",
+                0.12,
+            ),
+            ("reply", "en", "Delivery", "Pumps in stock leave within two days.", None),
+        ]
+    )
+]
+
+
 def lead_id(index: int) -> str:
     return f"7b0f6f64-5c1f-4a53-9a43-{index:012d}"
 
@@ -124,6 +156,7 @@ def make_draft(index: int, *, gaps: bool = True, status: str = "waiting") -> dic
         "gaps": ["[délai de livraison]"] if gaps else [],
         "lead": {"name": PEOPLE[index][0], "company": PEOPLE[index][1], "grade": PEOPLE[index][3]},
         "asks": ["Pourriez-vous nous chiffrer deux pompes ?"],
+        "nearest": PASSAGES,
         "doubts": ["gaps"] if gaps else ["nothing_waits"] if status == "no_source" else [],
         "message": {"text": MESSAGE, "subject": "Demande de devis", "occurred_at": iso(timedelta(hours=20))},
         "created_at": iso(timedelta(hours=19)),

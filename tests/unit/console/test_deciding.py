@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from shared.contracts.approval import content_hash
 from tests.unit.console.conftest import csrf, sign_in
 from tests.unit.console.fake_services import FakeServices
-from tests.unit.console.invented import draft_id, lead_id
+from tests.unit.console.invented import PASSAGES, draft_id, lead_id
 
 FRAGMENT = {"X-Fragment": "1"}
 GAP = "[délai de livraison]"
@@ -51,9 +51,56 @@ def test_an_approval_carries_the_text_read_and_its_hash(rep: FlaskClient, servic
     assert answer.location == f"/leads/{lead_id(1)}"
     (sent,) = approvals(services)
     assert sent["body"] == before
-    content = {name: value for name, value in sent.items() if name != "sha256"}
+    assert (sent["keep"], sent["keep_as"]) == (False, None)
+    content = {name: value for name, value in sent.items() if name not in ("sha256", "keep", "keep_as")}
     assert sent["sha256"] == content_hash(content | {"draft_id": draft_id(1)})
     assert "Approved by Sarah Lebrun" in rep.get(answer.location).text
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"kept": "Devis"}, "What you wrote is kept as a reply of the house: “Devis”."),
+        ({"not_kept": "numbers"}, "not kept as a reply of the house: it holds a number."),
+        ({"not_kept": "title"}, "its title points at this person"),
+        ({"not_kept": "person"}, "a name in it could point at this person"),
+    ],
+)
+def test_what_becomes_of_a_text_that_was_to_be_kept_is_said(
+    rep: FlaskClient, services: FakeServices, answer: dict[str, str], words: str
+) -> None:
+    services.drafts[draft_id(1)].update(answer)
+    form = form_of(rep, services, 1, body="Oui.", keep="1", keep_as=" Devis ")
+    page = rep.post(f"/drafts/{draft_id(1)}/approve", data=form, headers=FRAGMENT).text
+    (sent,) = approvals(services)
+    assert (sent["keep"], sent["keep_as"]) == (True, "Devis")
+    assert words in page
+
+
+def test_a_text_of_the_house_is_chosen_where_nothing_was_sure(
+    rep: FlaskClient, services: FakeServices
+) -> None:
+    page = rep.get(f"/drafts/{draft_id(3)}").text
+    assert "What comes closest" in page
+    assert page.count("Answer with this") == 2  # not with the one in another language
+    form = {"csrf_token": csrf(page), "version": "2", "passage_id": PASSAGES[0]["passage_id"]}
+    answer = rep.post(f"/drafts/{draft_id(3)}/answer", data=form)
+    page = rep.get(answer.location).text
+    assert "Drafted from the text you chose: read it, then approve." in page
+    assert "From a text that Sarah Lebrun chose." in page
+    assert "garantie vingt-quatre mois" in page
+    late = rep.post(f"/drafts/{draft_id(3)}/answer", data=form, headers=FRAGMENT)
+    assert (late.status_code, "changed while you were reading" in late.text) == (409, True)
+    gone = form | {"version": "3", "passage_id": draft_id(9)}
+    assert "can no longer be answered with" in rep.post(f"/drafts/{draft_id(3)}/answer", data=gone).text
+    assert rep.post(f"/drafts/{draft_id(3)}/answer", data=form | {"passage_id": "x"}).status_code == 400
+
+
+def test_another_text_is_looked_for_by_words(rep: FlaskClient, services: FakeServices) -> None:
+    page = rep.get(f"/drafts/{draft_id(1)}?q=stock").text
+    assert "Texts with these words" in page
+    assert "conditions › Livraison" in page
+    assert "No text of the house has these words" in rep.get(f"/drafts/{draft_id(1)}?q=zorgax").text
 
 
 def test_what_was_edited_is_what_is_approved(rep: FlaskClient, services: FakeServices) -> None:
@@ -153,10 +200,11 @@ def test_a_responder_that_is_down_costs_no_text(rep: FlaskClient, services: Fake
 
 
 def test_a_rejection_sends_nothing_and_says_so(rep: FlaskClient, services: FakeServices) -> None:
-    form = form_of(rep, services, 1) | {"reason": "too late"}
+    form = form_of(rep, services, 1) | {"reason": "too late", "kind": "other"}
     answer = rep.post(f"/drafts/{draft_id(1)}/reject", data=form, headers=FRAGMENT)
     assert "Rejected by Sarah Lebrun" in answer.text
-    assert services.calls[-1][2] == {"version": 2, "reason": "too late"}
+    assert services.calls[-1][2] == {"version": 2, "reason": "too late", "kind": "other"}
+    assert rep.post(f"/drafts/{draft_id(2)}/reject", data=form | {"kind": "bored"}).status_code == 400
 
 
 def test_an_approval_is_taken_back_with_its_words(rep: FlaskClient, services: FakeServices) -> None:

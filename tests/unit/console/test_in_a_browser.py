@@ -74,11 +74,14 @@ def test_keys_move_approve_and_reject(open_page: Callable[..., Page], services: 
     page.keyboard.press("j")
     expect(page.locator("#detail .lead-name")).to_contain_text("Tom Ashworth")
     page.keyboard.press("x")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
     page.keyboard.type("trop tard")
     page.keyboard.press("Enter")
     expect(page.locator(DRAFT)).to_have_attribute("data-status", "rejected")
-    decisions = [path.rpartition("/")[2] for method, path, _ in services.calls if method == "POST"]
-    assert decisions == ["approve", "reject"]
+    decisions = [(path.rpartition("/")[2], body) for method, path, body in services.calls if method == "POST"]
+    assert [decision for decision, _ in decisions] == ["approve", "reject"]
+    assert decisions[1][1] == {"version": 2, "reason": "trop tard", "kind": "wrong_answer"}
 
 
 def test_nothing_is_approved_while_another_lead_is_on_its_way(
@@ -137,7 +140,7 @@ def test_the_seconds_left_are_counted_and_a_key_takes_it_back(
     expect(page.locator(DRAFT)).to_have_attribute("data-status", "waiting")
     services.recall_s = 1
     page.keyboard.press("a")
-    expect(page.get_by_text("Elle part maintenant.").or_(page.get_by_text("En route"))).to_be_visible()
+    expect(page.get_by_text("En route vers sa destination.")).to_be_visible(timeout=20_000)
     expect(page.locator("#take-back")).to_have_count(0)
 
 
@@ -165,6 +168,27 @@ def test_sure_replies_are_read_and_approved_by_keyboard(
     page.keyboard.press("u")
     expect(page.locator("h1")).to_have_text("Il n’y a plus rien à reprendre")
     assert services.drafts[draft_id(1)]["status"] == "waiting"
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_text_of_the_house_is_looked_for_and_answered_with(
+    open_page: Callable[..., Page], services: FakeServices, width: int
+) -> None:
+    page = open_page(f"/drafts/{draft_id(3)}", width=width)
+    page.fill("#body", "Écrit à la main")
+    page.locator("#another [name=q]").fill("garantie")
+    page.keyboard.press("Enter")
+    expect(page.locator(".passage-choice")).to_have_count(1)
+    expect(page.locator("#body")).to_have_value("Écrit à la main")
+    assert Axe().run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.get_by_role("button", name="Répondre avec ce texte").click()
+    expect(page.locator("[data-keep]")).to_be_visible()
+    assert not [path for method, path, _ in services.calls if method == "POST"]
+    page.goto(f"/drafts/{draft_id(3)}")
+    page.get_by_role("button", name="Répondre avec ce texte").first.click()
+    expect(page.locator(DRAFT)).to_have_attribute("data-status", "waiting")
+    expect(page.locator("[data-reading].text")).to_contain_text("garantie vingt-quatre mois")
 
 
 def test_a_sentence_shows_its_source_on_focus(open_page: Callable[..., Page]) -> None:

@@ -17,6 +17,12 @@ export function busy() {
   );
 }
 
+// Whether anything was typed that another draft in its place would lose.
+function written() {
+  const panel = draft();
+  return panel.dataset.touched === "1" || gaps().some((gap) => gap.value);
+}
+
 // Say, where a person looks, why nothing else opens: what they wrote would be lost.
 export function keep() {
   const notice = draft()?.querySelector("[data-keep]");
@@ -66,7 +72,7 @@ export function reject() {
   const details = draft()?.querySelector("#reject");
   if (!details || !settled()) return;
   details.open = true;
-  details.querySelector("#reason").focus();
+  details.querySelector("input:not([type=hidden])").focus();
 }
 
 function cancel() {
@@ -103,6 +109,10 @@ async function decide(form) {
     missing.focus();
     return;
   }
+  if ("replaces" in form.dataset && written()) {
+    keep();
+    return;
+  }
   const panel = draft();
   const buttons = panel.querySelectorAll("button");
   if (panel.dataset.deciding) return;
@@ -119,8 +129,26 @@ async function decide(form) {
   document.dispatchEvent(new CustomEvent("decided"));
 }
 
+// The texts of the house with these words, in the place of those shown; what is being written stays.
+async function search(form) {
+  const url = new URL(form.action);
+  url.searchParams.set("q", form.q.value);
+  const answer = await fetchFragment(url);
+  const found = answer?.status === 200 && parse(answer.html).querySelector("#another");
+  const place = document.getElementById("another");
+  if (!found || !place?.contains(form)) return;
+  place.replaceWith(found);
+  found.querySelector("[name=q]").focus();
+  say(found.querySelector("[role=status]")?.textContent ?? "");
+}
+
 export function start() {
   document.addEventListener("submit", (event) => {
+    if (event.target.matches("[data-passage-search]")) {
+      event.preventDefault();
+      search(event.target);
+      return;
+    }
     if (!event.target.matches("[data-draft-form]")) return;
     event.preventDefault();
     decide(event.target);
@@ -134,14 +162,14 @@ export function start() {
       event.preventDefault();
       cancel();
     } else if (action === "reject") {
-      setTimeout(() => draft()?.querySelector("#reject[open] #reason")?.focus());
+      setTimeout(() => draft()?.querySelector("#reject[open] input:not([type=hidden])")?.focus());
     }
   });
   document.addEventListener("mouseover", (event) => showSource(event.target.closest?.(".sentence")));
   document.addEventListener("focusin", (event) => showSource(event.target.closest?.(".sentence")));
   document.addEventListener("input", (event) => {
     const panel = event.target.closest?.("#draft");
-    if (!panel) return;
+    if (!panel || event.target.closest("#another, #reject")) return;
     panel.dataset.touched = "1";
     if (event.target.id === "recipients") relabel();
     if (event.target.matches(".gap")) {

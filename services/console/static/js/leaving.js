@@ -2,6 +2,7 @@
 import { busy } from "./draft.js";
 import { fetchFragment, parse } from "./fragment.js";
 
+const RELEASED_MS = 2000; // the worker looks twice a second
 const ends = new WeakMap();
 
 function end(place) {
@@ -17,6 +18,7 @@ async function gone(place) {
   holder?.querySelector("form")?.remove();
   const panel = place.closest("#draft");
   if (!panel) return;
+  await new Promise((resolve) => setTimeout(resolve, RELEASED_MS));
   const answer = await fetchFragment(`/drafts/${panel.dataset.draft}`);
   const next = answer?.status === 200 && parse(answer.html).getElementById?.("draft");
   if (next && panel.isConnected && !busy()) panel.replaceWith(next);

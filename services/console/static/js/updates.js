@@ -20,7 +20,7 @@ function mayReplace(place) {
   if (place.id === "detail") {
     // Older events that were asked for would vanish with the fragment.
     const grown = place.querySelectorAll(".event").length > 20;
-    return !busy() && !grown && !place.querySelector("#reject[open]") && !document.querySelector("#draft.editing");
+    return !busy() && !grown && !place.querySelector("#reject[open], #another[open]") && !document.querySelector("#draft.editing");
   }
   return document.querySelectorAll("#rows > .row").length <= MOST_ROWS;
 }
