@@ -9,6 +9,7 @@ from services.responder.api import create_blueprint
 from services.responder.documents import api as documents
 from services.responder.settings import ResponderSettings
 from services.responder.style import api as style
+from services.responder.tuning import api as tuning
 from services.responder.value import api as value
 from shared import logs
 from shared.auth.verify import connect_verifier
@@ -40,5 +41,6 @@ def create_app(settings: ResponderSettings | None = None) -> Flask:
     app.register_api(documents.create_blueprint(pool))
     app.register_api(style.create_blueprint(pool, house_name=settings.company_name))
     app.register_api(value.create_blueprint(pool))
+    app.register_api(tuning.create_blueprint(pool))
     serve(app, NOTES, port=8083)
     return app

@@ -9,12 +9,15 @@ import typer
 
 from services.responder.adapter.commands import adapt_language
 from services.responder.documents.commands import knowledge
+from services.responder.tuning.commands import train, tunings
 
 app = typer.Typer()
 replies = typer.Typer(no_args_is_help=True, help="How well replies are chosen.")
 app.add_typer(replies, name="replies")
 app.add_typer(knowledge, name="knowledge")
 replies.command("adapt-language")(adapt_language)
+replies.command("train")(train)
+replies.command("tunings")(tunings)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for a program.")]
 
 

@@ -16,6 +16,8 @@ from services.responder.folding import fold
 from services.responder.letter import core
 from services.responder.matching import WEIGHTS, confidence, rerank
 from services.responder.slots import without_slots
+from services.responder.tuning import store as tunings
+from services.responder.tuning.learn import mapped
 from shared.postgres import Connection
 
 TEXT_SEARCH: Final = {"fr": "pg_catalog.french", "en": "pg_catalog.english"}
@@ -93,7 +95,7 @@ def find_passages(
             "model": embedder.name,
             "count": max(count, COMPARED),
             "word_weight": WORD_WEIGHT,
-            "vectors": _texts(vectors),
+            "vectors": _texts(mapped(vectors, tunings.map_in_use(connection, model=embedder.name))),
         },
         large=search.large_languages(connection),
         dimension=vectors.shape[1],

@@ -12,6 +12,7 @@ from services.responder.going_out import RELEASED_AT_ONCE, release
 from services.responder.handlers import Drafting, on_records
 from services.responder.retrieval import EMBED_BATCH, embed_waiting
 from services.responder.settings import ResponderSettings
+from services.responder.tuning.training import tune
 from services.responder.upkeep import EVERY_S, Upkeep
 from shared import logs
 from shared.background import Repeated
@@ -26,6 +27,7 @@ from shared.worker import stop_on_signals
 log = structlog.get_logger()
 
 GROUP = "responder"
+TUNING_S = 5.0
 MAX_RECORDS = 64
 """A message takes some 20 ms to embed: a batch stays within about two seconds."""
 RELEASE_S = 0.5
@@ -64,7 +66,8 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
         )
         upkeep = Upkeep(settings.database_url, embedder)
         indexes = Repeated("knowledge-upkeep", upkeep.once, idle_s=EVERY_S)
-        for thread in (outbox_relay, knowledge, approvals, indexes):
+        tunings = Repeated("tuning", lambda: make_tuning(pool, embedder), idle_s=TUNING_S)
+        for thread in (outbox_relay, knowledge, approvals, indexes, tunings):
             thread.start()
             stack.callback(thread.stop)
         stack.callback(upkeep.stop)
@@ -92,6 +95,12 @@ def release_approvals(pool: Pool, outbox_relay: Repeated, *, demo: bool) -> bool
     if released:
         outbox_relay.wake()
     return released == RELEASED_AT_ONCE
+
+
+def make_tuning(pool: Pool, embedder: Embedder) -> bool:
+    """Learn from decisions what messages ask for, when somebody asked for it."""
+    with pool.connection() as connection:
+        return tune(connection, embedder)
 
 
 def embed_knowledge(pool: Pool, embedder: Embedder) -> bool:
