@@ -383,6 +383,7 @@ class Draft(Answer):
     recipients: list[str] = []
     subject: str | None = None
     body: str = ""
+    proposed: str | None = None
     sentences: list[Sentence] = []
     gaps: list[str] = []
     confidence: float | None = None
@@ -420,6 +421,7 @@ class Draft(Answer):
 
 class Drafts(Answer):
     drafts: list[Draft] = Field(default_factory=list)
+    next_cursor: str | None = None
 
 
 class ValueGroup(Answer):

@@ -253,7 +253,10 @@ class Responder:
     service: Service
 
     def drafts(self, *, limit: int = 50, **query: str | float | None) -> list[Draft]:
-        return self.service.get(Drafts, "/v1/drafts", limit=limit, **query).drafts
+        return self.drafts_page(limit=limit, **query).drafts
+
+    def drafts_page(self, *, limit: int, **query: str | float | None) -> Drafts:
+        return self.service.get(Drafts, "/v1/drafts", limit=limit, **query)
 
     def draft(self, draft_id: str) -> Draft:
         return self.service.get(Draft, f"/v1/drafts/{_segment(draft_id)}")

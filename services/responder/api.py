@@ -51,7 +51,8 @@ class DraftPath(BaseModel):
 
 
 class DraftsQuery(BaseModel):
-    status: Status | None = None
+    status: Status | Literal["open"] | None = Field(None, description="open: waiting or no_source")
+    language: Language | None = None
     lead_id: UUID | None = None
     recallable: bool = Field(False, description="only approvals that did not go out yet")
     sure: bool = Field(
@@ -171,6 +172,7 @@ def create_blueprint(pool: Pool, settings: ResponderSettings) -> APIBlueprint:
             rows = store.find_drafts(
                 connection,
                 status=query.status,
+                language=query.language,
                 lead_id=query.lead_id,
                 recallable=query.recallable,
                 min_confidence=settings.bulk_confidence if query.sure else None,

@@ -117,6 +117,7 @@ def find_drafts(
     *,
     draft_id: UUID | None = None,
     status: str | None = None,
+    language: str | None = None,
     lead_id: UUID | None = None,
     recallable: bool = False,
     min_confidence: float | None = None,
@@ -130,6 +131,7 @@ def find_drafts(
     values = {
         "draft_id": draft_id,
         "status": status,
+        "language": language,
         "lead_id": lead_id,
         "recallable": recallable,
         "min_confidence": min_confidence,

@@ -22,18 +22,19 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None, sure_from: float
     answered with; `asks`: the sentences of the message that ask for something; `doubts`: why it may only be
     approved alone.
 
-    Once approved, what was approved stands in the place of what was proposed. While open, the gaps of the
+    Once approved, what was approved stands in the place of what was `proposed`. While open, the gaps of the
     signing person are filled with what is known of the reader, when a person reads: they are who would sign.
     """
     sent = row["content"] or {}
     body, sentences, gaps = row["body"], row["sentences"], row["gaps"]
     style = Style.model_validate(row["style"]) if row["style"] else SHIPPED.style
-    if row["action"] is None and reader_name:
-        body = signed(body, style, reader_name, row["language"])
+    if signer := row["user_name"] or reader_name:
+        body = signed(body, style, signer, row["language"])
         sentences = [
-            {**one, "text": signed(one["text"], style, reader_name, row["language"])} for one in sentences
+            {**one, "text": signed(one["text"], style, signer, row["language"])} for one in sentences
         ]
-        gaps = [gap for gap in gaps if signed(gap, style, reader_name, row["language"]) == gap]
+        gaps = [gap for gap in gaps if signed(gap, style, signer, row["language"]) == gap]
+    proposed = body if sent else None
     if sent:
         body, gaps = sent["body"], []
         sentences = [s for s in sentences if s["text"] in body]
@@ -50,6 +51,7 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None, sure_from: float
         "recipients": recipients,
         "subject": sent.get("subject", row["subject"]),
         "body": body,
+        "proposed": proposed,
         "sentences": sentences,
         "gaps": gaps,
         "similarity": row["similarity"],

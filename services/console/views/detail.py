@@ -1,12 +1,13 @@
 """What is shown of one lead: gathered from two services, either of which may be down."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import request
 
 from services.console import sessions
 from services.console.answers import Draft, Lead, Passage, Reason, Timeline
 from services.console.composing import Gap, Span, gaps, spans
+from services.console.difference import Piece, difference
 from services.console.services import NotAllowed, ServiceDown
 from services.console.timeline import Told, tell
 
@@ -16,7 +17,8 @@ EVENTS_A_PAGE = 20
 @dataclass(frozen=True, slots=True)
 class DraftPanel:
     """A draft on the page. `editing` shows the text as fields; `typed` is what a person wrote and keeps;
-    `found`: the texts of the house that have the `words` looked for."""
+    `changed`: what they changed in what was proposed; `found`: the texts of the house that have the `words`
+    looked for."""
 
     draft: Draft
     spans: list[Span]
@@ -25,6 +27,7 @@ class DraftPanel:
     typed: dict[str, str] | None = None
     problem: str | None = None
     lead: Lead | None = None
+    changed: list[Piece] = field(default_factory=list)
     words: str = ""
     found: list[Passage] | None = None
 
@@ -72,7 +75,11 @@ def panel_of(
         typed = _written(draft)
     editing = draft.undecided and (editing or to_write or typed is not None)
     left = [gap for gap in gaps(draft) if typed is None or gap.marker in typed.get("body", "")]
-    return DraftPanel(draft, spans(draft), left, editing, typed, problem, lead)
+    before, after = draft.proposed, draft.body
+    if typed and draft.undecided:
+        before, after = draft.body, typed.get("body", "").replace("\r\n", "\n")
+    changed = difference(before, after) if before else []
+    return DraftPanel(draft, spans(draft), left, editing, typed, problem, lead, changed)
 
 
 def _written(draft: Draft) -> dict[str, str] | None:

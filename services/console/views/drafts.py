@@ -1,7 +1,6 @@
 """Drafts: may this go out?"""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -9,15 +8,23 @@ from werkzeug.wrappers import Response
 
 from services.console import sessions
 from services.console.access import local_path, signed_in, wants_fragment
-from services.console.answers import UNDECIDED, Draft, Lead
+from services.console.answers import Draft, Lead
 from services.console.catalogue import gettext
 from services.console.composing import Unfinished, approved_content
 from services.console.services import Conflict, NotAllowed, NotFound, Refused, ServiceDown, ServiceError
+from services.console.sessions import LANGUAGES
 from services.console.views.detail import DraftPanel, panel_of
 from services.console.wording import kept_words
 from services.console.wording import said as said_when
 
-PAGE = 50
+PAGE, MOST_SHOWN = 50, 200
+SHOWN: dict[str, dict[str, str | None]] = {
+    "all": {"status": "open"},
+    "ready": {"status": "waiting"},
+    "sure": {"status": "waiting", "sure": "true"},
+    "write": {"status": "no_source"},
+}
+"""What the filters of the list ask the responder for."""
 MAX_REASON = 500
 MAX_WORDS = 300
 MAX_TITLE = 200
@@ -29,10 +36,12 @@ pages = Blueprint("drafts", __name__)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """`leaving`: how many approvals can still be taken back."""
+    """`asked`: the filters; `leaving`: how many approvals can still be taken back."""
 
     drafts: list[Draft]
     down: list[str]
+    asked: dict[str, str]
+    next_cursor: str | None = None
     leaving: int = 0
 
     @property
@@ -43,12 +52,13 @@ class Waiting:
 @pages.get("/drafts")
 @signed_in
 def listing() -> str:
-    """The waiting drafts with one of them beside; for a script, the list alone."""
-    waiting = _waiting()
+    """The waiting drafts with one of them beside; for a script, the list alone, or its next rows."""
+    waiting, chosen_id = _waiting(), request.args.get("draft", "")
     if wants_fragment():
-        return render_template("_drafts.html", waiting=waiting, chosen_id=request.args.get("draft"))
+        template = "_draft_more.html" if "cursor" in request.args else "_drafts.html"
+        return render_template(template, waiting=waiting, chosen_id=chosen_id)
     known = {draft.draft_id: draft for draft in waiting.drafts}
-    chosen = known.get(request.args.get("draft", "")) or next(iter(waiting.drafts), None)
+    chosen = known.get(chosen_id) or next(iter(waiting.drafts), None)
     panel = panel_of(chosen, lead=_lead_of(chosen), editing="edit" in request.args) if chosen else None
     return render_template(
         "drafts.html", waiting=waiting, panel=panel, chosen_id=chosen.draft_id if chosen else None
@@ -174,20 +184,20 @@ def _too_late(draft_id: str) -> tuple[str, int]:
 
 
 def _waiting() -> Waiting:
-    """Drafts to read, then replies to write; in each the newest message first."""
+    """A page of the drafts asked for, the newest first."""
     responder = sessions.responder()
+    show, language = request.args.get("show", "all"), request.args.get("language")
+    asked = {"show": show} if show in SHOWN and show != "all" else {}
+    if language in LANGUAGES:
+        asked["language"] = str(language)
+    query = SHOWN.get(show, SHOWN["all"]) | {name: asked.get(name) for name in ("language",)}
+    limit = min(max(request.args.get("shown", PAGE, type=int), PAGE), MOST_SHOWN)
     try:
-        drafts = [d for status in sorted(UNDECIDED) for d in responder.drafts(status=status, limit=PAGE)]
+        found = responder.drafts_page(limit=limit, cursor=request.args.get("cursor"), **query)
         leaving = responder.drafts(recallable="true", limit=PAGE)
     except ServiceDown as error:
-        return Waiting([], [error.service])
-    order = sorted(drafts, key=lambda draft: (draft.status == "waiting", _arrived(draft)), reverse=True)
-    return Waiting(order, [], len(leaving))
-
-
-def _arrived(draft: Draft) -> datetime:
-    at = (draft.message.occurred_at if draft.message else None) or draft.created_at
-    return at or datetime.min.replace(tzinfo=UTC)
+        return Waiting([], [error.service], asked)
+    return Waiting(found.drafts, [], asked, found.next_cursor, len(leaving))
 
 
 def _lead_of(draft: Draft) -> Lead | None:

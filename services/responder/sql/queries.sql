@@ -155,7 +155,9 @@ CROSS JOIN LATERAL (
     WHERE p.retired_at IS NULL AND (p.valid_until IS NULL OR p.valid_until >= current_date)
 ) near
 WHERE (%(draft_id)s::uuid IS NULL OR d.draft_id = %(draft_id)s)
-  AND (%(status)s::text IS NULL OR d.status = %(status)s)
+  AND (%(status)s::text IS NULL OR d.status = %(status)s
+       OR (%(status)s = 'open' AND d.status IN ('waiting', 'no_source')))
+  AND (%(language)s::text IS NULL OR d.language = %(language)s)
   AND (%(lead_id)s::uuid IS NULL OR d.lead_id = %(lead_id)s)
   AND (NOT %(recallable)s OR d.sends_at IS NOT NULL)
   AND (%(min_confidence)s::real IS NULL OR d.confidence >= %(min_confidence)s)

@@ -26,6 +26,10 @@ from tests.unit.console.invented_quality import make_quality, make_verdict
 SECRET = "console-tests-console-tests-console"
 
 
+def _is_open(draft: dict[str, Any]) -> bool:
+    return draft["status"] in ("waiting", "no_source")
+
+
 def _worth(index: int, language: str) -> dict[str, Any]:
     assumed = index % 2 == 1
     texts = {
@@ -106,6 +110,7 @@ class FakeServices:
         self.people = list(PEOPLE)
         self.scored = True
         self.recall_s = 0.0
+        self.most_drafts = 200
         self.by_value = False
         """Whether the queue is ordered by expected value."""
         self.sources: dict[str, dict[str, Any]] = {}
@@ -210,12 +215,15 @@ class FakeServices:
                 drafts = [
                     d
                     for d in self.drafts.values()
-                    if query.get("status") in (None, d["status"])
+                    if query.get("status") in (None, d["status"], "open" if _is_open(d) else None)
+                    and query.get("language") in (None, d["language"])
                     and query.get("lead_id") in (None, d["lead_id"])
                     and (query.get("sure") != "true" or not d["doubts"])
                     and (query.get("recallable") != "true" or d.get("sends_at"))
                 ]
-                return 200, {"drafts": drafts}
+                start, end = int(query.get("cursor", 0)), min(int(query["limit"]), self.most_drafts)
+                more = str(start + end) if start + end < len(drafts) else None
+                return 200, {"drafts": drafts[start : start + end], "next_cursor": more}
             case "GET", ["knowledge"]:
                 words = query.get("q", "").split()
                 found = [p for p in PASSAGES if any(word in p["body"] for word in words)]
@@ -368,7 +376,11 @@ class FakeServices:
                 if content_hash(stated) != body["sha256"]:
                     return 422, {"title": "The hash is not that of the content", "status": 422}
                 draft.update(
-                    body=body["body"], subject=body["subject"], recipients=body["recipients"], gaps=[]
+                    proposed=draft["body"],
+                    body=body["body"],
+                    subject=body["subject"],
+                    recipients=body["recipients"],
+                    gaps=[],
                 )
             draft.update(
                 status="approved" if decision == "approve" else "rejected",

@@ -191,6 +191,18 @@ def test_a_text_of_the_house_is_looked_for_and_answered_with(
     expect(page.locator("[data-reading].text")).to_contain_text("garantie vingt-quatre mois")
 
 
+def test_what_one_changes_is_marked_while_one_writes(open_page: Callable[..., Page]) -> None:
+    page = open_page(f"/drafts/{draft_id(1)}?edit=1")
+    expect(page.locator("#difference")).to_be_hidden()
+    text = page.input_value("#body")
+    page.fill("#body", text.replace("trois semaines", "deux petites semaines"))
+    expect(page.locator("#difference del")).to_have_text(re.compile("trois"))
+    expect(page.locator("#difference ins")).to_have_text(re.compile("Ajouté : deux petites"))
+    assert Axe().run(page).response["violations"] == []
+    page.fill("#body", text)
+    expect(page.locator("#difference")).to_be_hidden()
+
+
 def test_a_sentence_shows_its_source_on_focus(open_page: Callable[..., Page]) -> None:
     page = open_page(f"/leads/{lead_id(0)}")
     page.locator(".sentence").nth(1).focus()

@@ -1,4 +1,5 @@
 // The pages work without any of this; scripts add keys, side-by-side reading and updates in place.
+import { start as differences } from "./difference.js";
 import { start as drafts } from "./draft.js";
 import { start as keys } from "./keys.js";
 import { start as leaving } from "./leaving.js";
@@ -10,6 +11,7 @@ import { start as style } from "./style.js";
 import { start as updates } from "./updates.js";
 
 document.documentElement.classList.add("scripted");
+differences();
 drafts();
 leaving();
 list();
