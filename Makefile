@@ -46,7 +46,7 @@ bench-choice: setup ## Whether the model published is the one to publish, on lea
 bench-ingest: setup ## How fast events are taken, beside bare producers on the same broker
 	@$(BIN)/python -m bench.ingest
 
-bench-responder: setup ## What French costs the embedding model: time, memory, being ready
+bench-responder: setup ## How fast messages become drafts and passages are found, and what French costs
 	@$(BIN)/python -m bench.responder
 
 lock: setup ## Write the lock files again, with hashes, from pyproject.toml

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -100,8 +101,44 @@ class Adapter:
         return weights | merged | {TABLE: longer}
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What tells the adapter's texts, without what was learnt: read at each start, in a third of the time.
+
+    `words` and `taken` are the vocabulary's; `taken` without the pieces that mean the same in English.
+    """
+
+    base: str
+    words: list[str]
+    taken: list[int]
+
+
+def describe_adapter(folder: Path) -> Description:
+    """Of the adapter kept in `folder`. Raises as `load_adapter` does."""
+    about, tensors = _read(folder, ("words", "taken"))
+    taken = tensors["taken"].tolist()
+    return Description(about["base"], _words(tensors), taken[: len(taken) - about["pieces"]])
+
+
 def load_adapter(folder: Path) -> Adapter:
     """The adapter kept in `folder`. Raises AdapterUnusable when it is missing, damaged or of another form."""
+    about, tensors = _read(folder)
+    rows = tensors["rows"].astype(np.float32) * tensors["scale"]
+    vocabulary = Vocabulary(_words(tensors), tensors["taken"].tolist(), rows, about["pieces"])
+    names = sorted(name.removesuffix(".up") for name in tensors if name.endswith(".up"))
+    low_rank = {
+        name: (tensors[f"{name}.up"].astype(np.float32), tensors[f"{name}.down"].astype(np.float32))
+        for name in names
+    }
+    return Adapter(about["language"], about["base"], vocabulary, low_rank)
+
+
+def _words(tensors: dict[str, NDArray[Any]]) -> list[str]:
+    return tensors["words"].tobytes().decode().split("\n")
+
+
+def _read(folder: Path, names: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """(what the file says of itself, its tensors of these names, or all)."""
     path = folder / FILE
     try:
         expected = (folder / f"{FILE}.sha256").read_text(encoding="ascii").split()[0]
@@ -115,20 +152,12 @@ def load_adapter(folder: Path) -> Adapter:
     try:
         with safe_open(path, framework="numpy") as file:
             about = json.loads(file.metadata()["about"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            tensors = {name: file.get_tensor(name) for name in names or file.keys()}
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise AdapterUnusable(f"{path} is no adapter: {error}") from error
     if about.get("format") != FORMAT:
         raise AdapterUnusable(f"{path} has the form {about.get('format')}, not {FORMAT}: train it again")
-    rows = tensors["rows"].astype(np.float32) * tensors["scale"]
-    words = tensors["words"].tobytes().decode()
-    vocabulary = Vocabulary(words.split("\n"), tensors["taken"].tolist(), rows, about["pieces"])
-    names = sorted(name.removesuffix(".up") for name in tensors if name.endswith(".up"))
-    low_rank = {
-        name: (tensors[f"{name}.up"].astype(np.float32), tensors[f"{name}.down"].astype(np.float32))
-        for name in names
-    }
-    return Adapter(about["language"], about["base"], vocabulary, low_rank)
+    return about, tensors
 
 
 def file_sha256(path: Path) -> str:

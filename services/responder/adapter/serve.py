@@ -8,7 +8,7 @@ from typing import Final
 
 from safetensors.numpy import load_file, save_file
 
-from services.responder.adapter.pack import FILE, Adapter, file_sha256, load_adapter
+from services.responder.adapter.pack import FILE, Adapter, describe_adapter, file_sha256, load_adapter
 from services.responder.adapter.routing import Words
 from services.responder.adapter.vocabulary import extended
 
@@ -22,7 +22,7 @@ def adapters_for(base_sha256: str) -> dict[str, Path]:
     if data_dir := os.environ.get("ECLAIREUR_DATA_DIR"):
         folders.append(Path(data_dir) / "adapters")
     paths = [path.parent for folder in folders for path in sorted(folder.glob(f"*/{FILE}"))]
-    return {path.name: path for path in paths if load_adapter(path).base == base_sha256}
+    return {path.name: path for path in paths if describe_adapter(path).base == base_sha256}
 
 
 def adapted_folder(base: Path, adapter: Path, cache: Path) -> Path:
@@ -43,11 +43,10 @@ def adapted_folder(base: Path, adapter: Path, cache: Path) -> Path:
 def adapter_words(base: Path, adapter: Path) -> Words:
     """What tells the adapter's language from English, by the tokens of the base model."""
     # Read as JSON: a tokenizer takes ten times as long to build, while the first message waits.
-    description = json.loads((base / "tokenizer.json").read_text(encoding="utf-8"))
-    tokens = {number: token for token, number in description["model"]["vocab"].items()}
-    vocabulary = load_adapter(adapter).vocabulary
-    taken = vocabulary.taken[: len(vocabulary.taken) - vocabulary.pieces]
-    own = frozenset(vocabulary.words).union(tokens[number] for number in taken)
+    tokenizer = json.loads((base / "tokenizer.json").read_text(encoding="utf-8"))
+    tokens = {number: token for token, number in tokenizer["model"]["vocab"].items()}
+    description = describe_adapter(adapter)
+    own = frozenset(description.words).union(tokens[number] for number in description.taken)
     return Words(own, frozenset(tokens.values()))
 
 
