@@ -32,10 +32,11 @@ class Repeated(threading.Thread):
     def wake(self) -> None:
         self._wake.set()
 
-    def stop(self) -> None:
+    def stop(self, *, wait_s: float | None = None) -> None:
+        """End after the call under way. That one is waited for; with `wait_s` no longer than that."""
         self._stopping.set()
         self._wake.set()
-        self.join()
+        self.join(wait_s)
 
     def run(self) -> None:
         while not self._stopping.is_set():

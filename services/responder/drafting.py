@@ -87,7 +87,8 @@ class Passage:
     """A piece of the house's knowledge found for a message.
 
     `similarity` is the cosine of the two embeddings; `shared` in [0, 1] the share of the message's words, by
-    rarity, that the passage has; `confidence`, where it is known, the probability that it is right.
+    rarity, that the passage has; `confidence`, once it was ranked, the probability that it is right: `prior`,
+    what was fitted beforehand, moved by so many of the house's `decisions`.
     """
 
     passage_id: UUID
@@ -98,27 +99,18 @@ class Passage:
     similarity: float
     shared: float
     confidence: float | None = None
+    prior: float | None = None
+    decisions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """From what on a passage may answer: its confidence decides, where there is one, else its cosine.
+    """From what confidence on a passage may answer."""
 
-    In a language that the embedding model was not made for, any two texts look alike (French cosines under an
-    English model alone are 0.4 to 0.6, related or not), so there words must be shared too.
-    """
-
-    min_similarity: float
-    model_languages: frozenset[str]
-    min_shared: float = 0.1
-    min_confidence: float = 0.5
+    min_confidence: float
 
     def suffices(self, passage: Passage) -> bool:
-        if passage.confidence is not None:
-            return passage.confidence >= self.min_confidence
-        if passage.similarity < self.min_similarity:
-            return False
-        return passage.language in self.model_languages or passage.shared >= self.min_shared
+        return passage.confidence is not None and passage.confidence >= self.min_confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,21 +166,11 @@ def choose(
 
     `passages` are those found for the whole message, best first; `before`: for what the lead wrote earlier
     and nobody answered; `requests`: for each request of this message. What these two find beside is answered
-    too, where its confidence is known. Only a passage in `language` whose `evidence` suffices is chosen.
+    too, MOST_ANSWERS in all. Only a passage in `language` whose `evidence` suffices is chosen.
     """
-    return _answers([*_sure(before), passages, *_sure(requests)], language, evidence)
-
-
-def _sure(asked: Sequence[Sequence[Passage]]) -> list[list[Passage]]:
-    """The passages whose confidence is known: a cosine alone would let too much through."""
-    return [[passage for passage in found if passage.confidence is not None] for found in asked]
-
-
-def _answers(asked: Sequence[Sequence[Passage]], language: str, evidence: Evidence) -> list[Passage]:
-    """The passage that answers each thing asked, none twice, MOST_ANSWERS at most."""
     found: dict[UUID, Passage] = {}
-    for passages in asked:
-        sufficing = [p for p in passages if p.language == language and evidence.suffices(p)]
+    for some in (*before, passages, *requests):
+        sufficing = [p for p in some if p.language == language and evidence.suffices(p)]
         # A template or an approved reply answers somebody; a document only informs.
         best = next((p for p in sufficing if p.kind != "document"), next(iter(sufficing), None))
         if best:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.responder.embedding import Embedder, default_cache
 from services.responder.language import message_language
-from services.responder.matching import WEIGHTS, Matcher, Ranking, Weights, learns
+from services.responder.matching import WEIGHTS, Matcher, Ranking, Weights
 from services.responder.trade import Topics, trade_topics
 from shared.errors import UserError
 from shared.tabular import read_rows
@@ -35,7 +35,7 @@ class NothingToEvaluate(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The embedding of every text, and what makes topics of it: asked for once there is a head to learn."""
+    """The embedding of every text, and what makes topics of it."""
 
     vectors: dict[str, Matrix]
     topics: Callable[[], Topics]
@@ -43,8 +43,7 @@ class Texts:
     def matcher(self, rows: Sequence[tuple[str, str]], seed: int) -> Matcher:
         """Learnt from (text, label) rows."""
         texts, labels = [text for text, _ in rows], [label for _, label in rows]
-        topics = self.topics() if learns(labels) else None
-        return Matcher(texts, self._of(texts), labels, topics=topics, seed=seed)
+        return Matcher(texts, self._of(texts), labels, topics=self.topics(), seed=seed)
 
     def rank(self, matcher: Matcher, rows: Sequence[tuple[str, str]], weights: Weights) -> Ranking:
         """What the texts of (text, label) rows ask for."""

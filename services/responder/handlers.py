@@ -1,6 +1,6 @@
 """What the worker does with a batch of records, inside the transaction that moved the offsets."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from services.responder.embedding import Embedder
 from services.responder.events import reply_event
 from services.responder.incoming import opts_out
 from services.responder.language import message_language
+from services.responder.learning import Learnt
 from services.responder.retrieval import Asked, embed_first, find_passages
 from services.responder.style import store as styles
 from shared import outbox
@@ -45,6 +46,8 @@ class Drafting:
     house: House
     evidence: Evidence
     demo: bool
+    learnt: Callable[[], Learnt] = Learnt
+    """What the house's decisions have taught so far."""
 
 
 def on_records(connection: Connection, records: Sequence[Record], drafting: Drafting) -> None:
@@ -89,7 +92,8 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
     # Each once: what waits unanswered is asked again for every message that goes on from it.
     questions = list(dict.fromkeys(one for groups in asked_of for group in groups for one in group))
     learning = embed_first(connection, drafting.embedder, questions)
-    found = dict(zip(questions, find_passages(connection, drafting.embedder, questions), strict=True))
+    passages = find_passages(connection, drafting.embedder, questions, drafting.learnt())
+    found = dict(zip(questions, passages, strict=True))
     style = styles.in_force(connection)
     drafts = []
     for message, lead, language, earlier, groups in zip(

@@ -108,16 +108,20 @@ def fit(
     labels: Sequence[str],
     *,
     topics: Topics | None = None,
+    counting: Matrix | None = None,
     seed: int = 0,
 ) -> Head:
-    """Learn from (text, its embedding, label) rows. Raises ValueError unless `can_learn`."""
+    """Learn from (text, its embedding, label) rows, each `counting` so much (1 when not given).
+
+    Raises ValueError unless `can_learn`.
+    """
     if not can_learn(labels):
         raise ValueError("two labels are needed, one of them with two examples")
     pieces = Pieces()
     known = Features(vectors, pieces.fit(texts), _topics(topics, texts, vectors))
     compared = len(texts) <= _MOST_COMPARED
     setting = _chosen(known, np.asarray(labels), compared=compared, seed=seed)
-    model = _regression(setting).fit(known.joined(setting), labels)
+    model = _regression(setting).fit(known.joined(setting), labels, sample_weight=counting)
     columns = np.searchsorted(model.classes_, np.asarray(labels))
     examples = (known.dense(setting), columns) if compared else None
     return Head(tuple(map(str, model.classes_)), pieces, topics, setting, model, examples)

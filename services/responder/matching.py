@@ -1,9 +1,9 @@
 """Which reply a message asks for: the same ranking live, in `replies evaluate` and in benchmarks. Pure.
 
 Three ways of looking are fused: the meaning (cosine of embeddings), the words and pieces of words that are
-shared, and, once there are examples to learn from, the head. How much each counts depends on the language,
-and so does what is added: reciprocal ranks (Cormack, Clarke & Büttcher 2009) or, in French, the likenesses
-themselves (Bruch, Gai & Ingber 2023), which say how far ahead the first one is.
+shared, what both are about where a trade's topics are known, and, once there are examples to learn from, the
+head. Likenesses are added (Bruch, Gai & Ingber 2023): they say how far ahead the first one is. Beside a head
+in English their reciprocal ranks are (Cormack, Clarke & Büttcher 2009).
 """
 
 from collections import Counter
@@ -48,8 +48,17 @@ WEIGHTS: Final[Mapping[str, Weights]] = {
     "en": Weights(meaning=1.0, pieces=0.5, head=4.0),
     "fr": Weights(meaning=2.5, pieces=1.0, head=40.0, ranked=False),
 }
-"""Fitted on tests/data/responder/development and the adapter's development.tsv (French, with the adapter) and
-on the demonstration (English). In French the head, once there is one, decides; the rest breaks its ties."""
+"""Beside a head; in French it decides and the rest breaks its ties."""
+
+
+def likeness(cosine: Matrix, shared: Matrix, topical: Matrix | None) -> Matrix:
+    """How like a message and passages are, of the three ways. Weights fitted on the development sets.
+
+    1 to 2 of topics are alike; in both languages they find more than the other two alone: of 80 development
+    messages 0.80 instead of 0.75 in French and 0.81 instead of 0.65 in English.
+    """
+    found: Matrix = 2.5 * cosine + shared
+    return found if topical is None else found + 1.25 * topical
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +79,6 @@ class Ranking:
         """The `count` likeliest labels of each text, the likeliest first."""
         order = np.argsort(-self.scores, axis=1, kind="stable")[:, :count]
         return [[self.labels[column] for column in row] for row in order]
-
-
-# Log-odds that a passage is the right answer: (offset, per shared pieces, per cosine). French: a logistic fit
-# on the development sets' answerable and unanswerable messages, with the adapter.
-_CONFIDENCE: Final = {"fr": (-3.3, 5.0, 6.0)}
-
-
-def confidence(language: str, cosine: float, shared: float) -> float | None:
-    """The probability that a passage answers the message; None in a language it was not fitted for."""
-    if language not in _CONFIDENCE:
-        return None
-    offset, per_shared, per_cosine = _CONFIDENCE[language]
-    return float(1 / (1 + np.exp(-(offset + per_shared * shared + per_cosine * cosine))))
-
-
-def rerank(
-    text: str, candidates: Sequence[str], cosines: Sequence[float], weights: Weights
-) -> tuple[Matrix, Matrix]:
-    """(fused score, shared pieces) of each candidate for one text, whose cosines with it are known.
-
-    The same as a Matcher without a head, for passages that were found elsewhere.
-    """
-    pieces = Pieces()
-    examples = pieces.fit(candidates)
-    shared = np.asarray((pieces.transform([text]) @ examples.T).toarray(), np.float32)
-    meaning = np.array([cosines], dtype=np.float32)
-    return weights.of_likeness(meaning, shared)[0], shared[0]
 
 
 def learns(labels: Sequence[str]) -> bool:
@@ -122,6 +104,8 @@ class Matcher:
         self._head: Head | None = (
             fit(texts, vectors, labels, topics=topics, seed=seed) if learns(labels) else None
         )
+        self._topics = topics
+        self._about = topics.of(texts, vectors) if topics and not self._head else None
         self._compared = len(texts) <= _MOST_COMPARED or self._head is None
         self._vectors = vectors
         self._pieces = self._head.pieces if self._head else Pieces()
@@ -135,7 +119,10 @@ class Matcher:
         if self._compared:
             cosine = self._by_label(vectors @ self._vectors.T)
             shared = self._by_label((self._pieces.transform(texts) @ self._examples.T).toarray())
-            scores += weights.of_likeness(cosine, shared)
+            if self._head:
+                scores += weights.of_likeness(cosine, shared)
+            else:
+                scores += likeness(cosine, shared, self._topical(texts, vectors))
         likely = scores.clip(min=0)
         chances = likely / np.maximum(likely.sum(axis=1, keepdims=True), 1e-9)
         if self._head:
@@ -145,6 +132,11 @@ class Matcher:
         first = scores.argmax(axis=1)
         rows = np.arange(len(texts))
         return Ranking(self.labels, scores, chances[rows, first], cosine[rows, first], shared[rows, first])
+
+    def _topical(self, texts: Sequence[str], vectors: Matrix) -> Matrix | None:
+        if self._topics is None or self._about is None:
+            return None
+        return self._by_label(self._topics.of(texts, vectors) @ self._about.T)
 
     def _by_label(self, similarities: Matrix) -> Matrix:
         """The nearest example of each label."""

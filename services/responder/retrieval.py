@@ -1,7 +1,7 @@
 """The house's knowledge: kept with its vectors, searched by meaning and by words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -13,8 +13,8 @@ from services.responder import search, store
 from services.responder.drafting import Passage
 from services.responder.embedding import Embedder
 from services.responder.folding import fold
+from services.responder.learning import Learnt
 from services.responder.letter import core
-from services.responder.matching import WEIGHTS, confidence, rerank
 from services.responder.slots import without_slots
 from services.responder.tuning import store as tunings
 from services.responder.tuning.learn import mapped
@@ -31,6 +31,8 @@ EMBEDDED_FIRST = 256
 """Passages that a batch of messages waits for, some four seconds, when no more than these have no vector."""
 EMBEDDED_A_TEXT = 8
 """While more wait: passages embedded at once because they have rare words of an asked text."""
+MOST_KNOWN = 20_000
+"""Passages whose topics are kept in memory, 4 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,14 @@ def _embed(connection: Connection, embedder: Embedder, rows: Sequence[Mapping[st
 
 
 def find_passages(
-    connection: Connection, embedder: Embedder, asked: Sequence[Asked], *, count: int = CANDIDATES
+    connection: Connection,
+    embedder: Embedder,
+    asked: Sequence[Asked],
+    learnt: Learnt,
+    *,
+    count: int = CANDIDATES,
 ) -> list[list[Passage]]:
-    """For each asked text its best `count` passages, those of its language first, best first.
+    """For each asked text its best `count` passages, those of its language first, as ranked by `learnt`.
 
     Of a language that has few passages all are compared; of one with many, those near in meaning or words.
     """
@@ -103,7 +110,17 @@ def find_passages(
     found: list[list[Passage]] = [[] for _ in asked]
     for row in rows:
         found[row.pop("position")].append(Passage(**row))
-    return [_ranked(one, passages)[:count] for one, passages in zip(asked, found, strict=True)]
+    _know_topics(connection, {one.passage_id: one for some in found for one in some}, learnt)
+    return [
+        learnt.ranked(
+            one.text,
+            vector,
+            one.language,
+            passages,
+            [searched(passage.title, passage.body) for passage in passages],
+        )[:count]
+        for one, vector, passages in zip(asked, vectors, found, strict=True)
+    ]
 
 
 def _searched_for(asked: Sequence[Asked]) -> dict[str, Any]:
@@ -115,25 +132,19 @@ def _searched_for(asked: Sequence[Asked]) -> dict[str, Any]:
     }
 
 
-def _ranked(asked: Asked, passages: Sequence[Passage]) -> list[Passage]:
-    """Those of the asked language first, each with its confidence, the likeliest answer first."""
-    if not passages:
-        return []
-    scores, shared = rerank(
-        asked.text,
-        [searched(passage.title, passage.body) for passage in passages],
-        [passage.similarity for passage in passages],
-        WEIGHTS[asked.language],
-    )
-    order = sorted(
-        range(len(passages)),
-        key=lambda n: (passages[n].language == asked.language, scores[n]),
-        reverse=True,
-    )
-    return [
-        replace(passages[n], confidence=confidence(asked.language, passages[n].similarity, float(shared[n])))
-        for n in order
-    ]
+def _know_topics(connection: Connection, passages: Mapping[UUID, Passage], learnt: Learnt) -> None:
+    """Keep what each of the passages is about, where a trade's topics are known."""
+    if learnt.topics is None:
+        return
+    if len(learnt.about) > MOST_KNOWN:
+        learnt.about.clear()
+    new = [passage_id for passage_id in passages if passage_id not in learnt.about]
+    rows = store.passage_vectors(connection, new) if new else []
+    if rows:
+        vectors = np.array([Vector.from_text(row["embedding"]).to_list() for row in rows], dtype=np.float32)
+        ids = [row["passage_id"] for row in rows]
+        texts = [searched(passages[one].title, passages[one].body) for one in ids]
+        learnt.about.update(zip(ids, learnt.topics.of(texts, vectors), strict=True))
 
 
 def add_passage(

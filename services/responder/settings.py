@@ -24,8 +24,8 @@ class ResponderSettings(WorkerSettings):
         "en", description="languages that the embedding model was made for, as `en` or `fr,en`"
     )
     reply_sender: str = Field("", description="address that replies are sent from")
-    min_similarity: float = Field(
-        0.3, ge=0, le=1, description="least cosine at which a passage may answer a message in English"
+    min_confidence: float = Field(
+        0.7, ge=0, le=1, description="how likely to be right a passage must be, at least, for a draft"
     )
 
     recall_s: float = Field(
@@ -39,10 +39,6 @@ class ResponderSettings(WorkerSettings):
     bulk_confidence: float = Field(
         0.95, ge=0, le=1, description="least confidence at which a reply may be approved together with others"
     )
-
-    @property
-    def model_languages(self) -> frozenset[str]:
-        return frozenset(tag.strip().lower() for tag in self.embedding_languages.split(",") if tag.strip())
 
 
 def embedding_choice() -> tuple[str, str]:

@@ -187,9 +187,26 @@ def examples(connection: Connection, *, count: int) -> list[dict[str, Any]]:
     """What the `count` newest decisions teach, the newest first.
 
     Rows: the message's `subject` and `text`, the draft's `language`, `passage_id`, `label` (the passage's
-    intent, else its id), `is_right` (False: rejected as the wrong answer), `decided_at`.
+    intent, else its id), `is_right` (False: rejected as the wrong answer), `decided_at`; `first_id` and
+    `first_prior`, the passage that was found first and how likely it was held to be right beforehand.
     """
     return connection.execute(_QUERIES["examples"], {"count": count}).fetchall()
+
+
+def learning_mark(connection: Connection) -> dict[str, Any] | None:
+    """Changes when there may be more, or less, to learn; with every hour too, for what was erased."""
+    return connection.execute(_QUERIES["learning_mark"]).fetchone()
+
+
+def passages_to_learn(connection: Connection, decided: Collection[UUID], count: int) -> list[dict[str, Any]]:
+    """Current passages (`passage_id, title, body, label`): those decided on and the `count` newest others."""
+    values = {"decided": list(decided), "count": count + len(decided)}
+    return connection.execute(_QUERIES["passages_to_learn"], values).fetchall()
+
+
+def passage_vectors(connection: Connection, passage_ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """The `embedding` of each passage that has one, by `passage_id`."""
+    return connection.execute(_QUERIES["passage_vectors"], {"passage_ids": list(passage_ids)}).fetchall()
 
 
 def recall(connection: Connection, draft_id: UUID, version: int, *, user_id: str, user_name: str) -> None:
@@ -276,4 +293,6 @@ def _nearest(passage: Passage) -> dict[str, Any]:
         "title": passage.title,
         "similarity": round(passage.similarity, 3),
         "confidence": None if passage.confidence is None else round(passage.confidence, 3),
+        "prior": None if passage.prior is None else round(passage.prior, 4),
+        "decisions": passage.decisions,
     }

@@ -33,6 +33,7 @@ NOT_ABOUT: Final = frozenset({"misc", "opening", "closing", "thanks", "absence"}
 """Topics of sentences that stand in messages about anything."""
 RIDGE: Final = 1.0
 """Chosen on the development messages."""
+_BATCH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ def trade_topics(embedder: "Embedder", cache: Path) -> Topics:
             return Topics(pieces, file["by_meaning"], file["by_pieces"], file["offset"])
     except (OSError, ValueError, EOFError, KeyError, BadZipFile):
         log.info("trade_topics_learning", sentences=len(texts))
-    topics = Topics.learnt(pieces, matrix, embedder.embed(texts), [topic for _, topic in rows])
+    # A few at a time: a message that comes meanwhile waits for these few only.
+    parts = [embedder.embed(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
+    topics = Topics.learnt(pieces, matrix, np.concatenate(parts), [topic for _, topic in rows])
     cache.mkdir(parents=True, exist_ok=True)
     unfinished = kept.with_suffix(f".{os.getpid()}.npz")
     np.savez(unfinished, by_meaning=topics.by_meaning, by_pieces=topics.by_pieces, offset=topics.offset)

@@ -2,16 +2,19 @@
 
 import contextlib
 import threading
+from functools import partial
 
 import structlog
 
 from services.responder import search, store
 from services.responder.drafting import Evidence, House
-from services.responder.embedding import Embedder, ModelUnusable
+from services.responder.embedding import Embedder, ModelUnusable, default_cache
 from services.responder.going_out import RELEASED_AT_ONCE, release
 from services.responder.handlers import Drafting, on_records
+from services.responder.learner import LOOKS_S, Learner
 from services.responder.retrieval import EMBED_BATCH, embed_waiting
 from services.responder.settings import ResponderSettings
+from services.responder.trade import trade_topics
 from services.responder.tuning.training import tune
 from services.responder.upkeep import EVERY_S, Upkeep
 from shared import logs
@@ -47,18 +50,20 @@ def main() -> None:
 
 def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedder) -> None:
     """Work until `stop` is set."""
-    drafting = Drafting(
-        embedder,
-        House(settings.company_name, settings.reply_sender),
-        Evidence(settings.min_similarity, settings.model_languages | embedder.languages),
-        settings.demo,
-    )
     with contextlib.ExitStack() as stack:
         publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
         stack.callback(publisher.close)
         pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA))
         with pool.connection() as connection:
             search.use_model(connection, embedder.name)
+        learner = Learner(pool, embedder, partial(trade_topics, embedder, default_cache()))
+        drafting = Drafting(
+            embedder,
+            House(settings.company_name, settings.reply_sender),
+            Evidence(settings.min_confidence),
+            settings.demo,
+            lambda: learner.learnt,
+        )
         outbox_relay = relay(pool, publisher)
         knowledge = Repeated("knowledge-embedder", lambda: embed_knowledge(pool, embedder), idle_s=1.0)
         approvals = Repeated(
@@ -71,6 +76,9 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
             thread.start()
             stack.callback(thread.stop)
         stack.callback(upkeep.stop)
+        learning = Repeated("learner", learner.once, idle_s=LOOKS_S)
+        learning.start()
+        stack.callback(learning.stop, wait_s=0)  # learning may take a minute, and nothing of it is kept
         consume(
             Subscription(
                 bootstrap_servers=settings.kafka_bootstrap_servers,

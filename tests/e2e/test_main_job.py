@@ -51,6 +51,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Itera
         "WRITEBACK_ALLOW_PRIVATE": "1",
         "WRITEBACK_SEND": "replies",
         "RECALL_S": "2",
+        "MIN_CONFIDENCE": "0.2",  # one template, and a message that its words fit: enough here
     }
     with running_house(tmp_path_factory.mktemp("house") / "data", settings) as running:
         yield running

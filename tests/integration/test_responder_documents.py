@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from services.responder import store
+from services.responder.learning import Learnt
 from services.responder.retrieval import Asked, embed_waiting, find_passages
 from shared.postgres import Connection
 from tests.harness.platform import Installation, Platform, new_installation
@@ -57,7 +58,7 @@ def quoted(connection: Connection, question: str) -> list[str]:
     model = WordVectors()
     while embed_waiting(connection, model):
         pass
-    (found,) = find_passages(connection, model, [Asked(question, "fr")])
+    (found,) = find_passages(connection, model, [Asked(question, "fr")], Learnt())
     return [passage.body for passage in found]
 
 
@@ -128,7 +129,7 @@ def test_questions_and_answers_are_replies(client: httpx.Client, connection: Con
     assert made.json()["document"]["passages"] == 1
     model = WordVectors()
     embed_waiting(connection, model)
-    (found,) = find_passages(connection, model, [Asked("Quels délais ?", "fr")])
+    (found,) = find_passages(connection, model, [Asked("Quels délais ?", "fr")], Learnt())
     assert (found[0].kind, found[0].title) == ("reply", "Quels sont vos délais ?")
 
 

@@ -42,10 +42,8 @@ class WordVectors(Embedder):
 
 
 def drafting(embedder: WordVectors | None = None) -> Drafting:
-    evidence = Evidence(0.1, frozenset({"en"}))
-    return Drafting(
-        embedder or WordVectors(), House("Hydromeca", "ventes@hydromeca.example.com"), evidence, False
-    )
+    house = House("Hydromeca", "ventes@hydromeca.example.com")
+    return Drafting(embedder or WordVectors(), house, Evidence(0.3), False)
 
 
 def message(

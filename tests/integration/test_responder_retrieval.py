@@ -10,9 +10,11 @@ from deploy.demo.messages import templates, write_message
 from deploy.demo.people import people
 from services.responder import store
 from services.responder.drafting import Message, asked
-from services.responder.embedding import Embedder
+from services.responder.embedding import Embedder, default_cache
+from services.responder.learning import Learnt
 from services.responder.retrieval import Asked, add_passage, embed_waiting, find_passages
 from services.responder.settings import PACKAGED
+from services.responder.trade import trade_topics
 from tests.harness.platform import Installation
 
 # Measured 0.73 in French and 0.78 in English over the 37 message forms of each; chance is 0.07.
@@ -39,7 +41,10 @@ def test_the_right_passage_comes_first_for_most_messages(installation: Installat
         }
         while embed_waiting(connection, embedder):
             pass
-        found = find_passages(connection, embedder, [Asked(text, lang) for _, lang, text in questions])
+        learnt = Learnt(trade_topics(embedder, default_cache()))
+        found = find_passages(
+            connection, embedder, [Asked(text, lang) for _, lang, text in questions], learnt
+        )
     for language, least in LEAST_TOP_1.items():
         right = [
             intent_of[best[0].passage_id] == intent

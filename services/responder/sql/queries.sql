@@ -231,7 +231,7 @@ WHERE draft_id = %(draft_id)s;
 -- answered is not known: it teaches nothing.
 -- A message's text is read where it is, so that what is erased there is unlearnt.
 WITH decided AS (
-    SELECT d.draft_id, d.language, d.sentences, m.subject, m.text, coalesce(c.at, d.chosen_at) AS at,
+    SELECT d.draft_id, d.language, d.sentences, d.nearest -> 0 AS found_first, m.subject, m.text, coalesce(c.at, d.chosen_at) AS at,
            d.status <> 'rejected' AS is_right, coalesce(c.content ->> 'body', d.body) AS body
     FROM draft d
     LEFT JOIN decision c USING (draft_id, version)
@@ -257,10 +257,27 @@ taught AS (
     WHERE is_right AND draft_id NOT IN (SELECT draft_id FROM quoted WHERE kept)
 )
 SELECT subject, text, decided.language, passage_id, coalesce(intent, passage_id::text) AS label, is_right,
-       at AS decided_at
+       at AS decided_at, (found_first ->> 'passage_id')::uuid AS first_id, (found_first ->> 'prior')::float8 AS first_prior
 FROM taught
 JOIN decided USING (draft_id)
 JOIN passage USING (passage_id)
 WHERE retired_at IS NULL AND (valid_until IS NULL OR valid_until >= current_date)
 ORDER BY at DESC, decided.draft_id, passage_id
 LIMIT %(count)s;
+
+-- name: learning_mark
+SELECT date_trunc('hour', now()) AS hour,
+       (SELECT count(*) FROM decision) AS decisions, (SELECT max(at) FROM decision) AS decided_at,
+       (SELECT count(*) FROM recall) AS recalls, (SELECT max(chosen_at) FROM draft) AS chosen_at,
+       (SELECT count(*) FROM passage WHERE retired_at IS NULL) AS passages,
+       (SELECT max(created_at) FROM passage) AS added_at;
+
+-- name: passages_to_learn
+SELECT passage_id, title, body, coalesce(intent, passage_id::text) AS label FROM passage
+WHERE retired_at IS NULL AND (valid_until IS NULL OR valid_until >= current_date)
+ORDER BY passage_id = ANY(%(decided)s::uuid[]) DESC, kind = 'document', created_at DESC, passage_id
+LIMIT %(count)s;
+
+-- name: passage_vectors
+SELECT passage_id, embedding::text AS embedding FROM passage
+WHERE passage_id = ANY(%(passage_ids)s::uuid[]) AND embedding IS NOT NULL;

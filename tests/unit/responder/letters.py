@@ -11,7 +11,7 @@ from services.responder.style.document import HouseStyle, Style
 LEAD_ID = UUID("7b0f6f64-5c1f-4a53-9a43-3f2b1f0b8a11")
 HOUSE = House("Hydromeca", "ventes@hydromeca.example.com")
 QUIET = HouseStyle(version=1, style=Style(ask_missing=False))
-EVIDENCE = Evidence(0.3, frozenset({"en"}))
+EVIDENCE = Evidence(0.5)
 
 
 def message(
@@ -38,6 +38,7 @@ def passage(body: str, **fields: Any) -> Passage:
         "title": "Demande de devis",
         "similarity": 0.6,
         "shared": 0.3,
+        "confidence": 0.8,
     }
     return Passage(body=body, **(known | fields))
 

@@ -100,8 +100,8 @@ def test_an_answer_is_preferred_to_a_document() -> None:
 @pytest.mark.parametrize(
     "far",
     [
-        passage("Trop loin.", similarity=0.29),
-        passage("Aucun mot commun.", shared=0.05),
+        passage("Trop peu sûr.", confidence=0.49),
+        passage("Jamais comparé.", confidence=None),
         passage("In English.", language="en"),
     ],
 )
@@ -114,11 +114,6 @@ def test_without_enough_evidence_there_is_no_draft(far: object) -> None:
         (),
     )
     assert answer.nearest == (far,)
-
-
-def test_cosine_alone_is_enough_in_the_language_of_the_model() -> None:
-    answer = draft(passage("Sure.", language="en", shared=0.0), language="en")
-    assert answer.body == "Hello Ms Morvan,\n\nSure.\n\nKind regards,\n\n[your name]\nHydromeca"
 
 
 def test_an_empty_knowledge_is_said() -> None:

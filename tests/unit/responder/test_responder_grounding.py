@@ -113,7 +113,7 @@ def test_no_fact_of_300_drafts_stands_in_no_source(capsys: pytest.CaptureFixture
             [templates[number % len(templates)]],
             house=HOUSE,
             language="fr",
-            evidence=Evidence(0, frozenset({"fr"})),
+            evidence=Evidence(0),
             style=style,
         )
         if answer.status == "waiting":
