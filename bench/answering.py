@@ -22,7 +22,7 @@ from shared.records import Outgoing, Record
 from tests.harness.platform import Installation
 from tests.harness.processes import worker
 
-DRAFT_S = 60.0
+DRAFT_S = 300.0
 
 
 def teach(connection: Connection) -> None:
