@@ -31,6 +31,7 @@ EMBEDDED_FIRST = 256
 """Passages that a batch of messages waits for, some four seconds, when no more than these have no vector."""
 EMBEDDED_A_TEXT = 8
 """While more wait: passages embedded at once because they have rare words of an asked text."""
+NOTHING_LEARNT: Final = Learnt()
 MOST_KNOWN = 20_000
 """Passages whose topics are kept in memory, 4 MB."""
 
@@ -84,7 +85,7 @@ def find_passages(
     connection: Connection,
     embedder: Embedder,
     asked: Sequence[Asked],
-    learnt: Learnt,
+    learnt: Learnt = NOTHING_LEARNT,
     *,
     count: int = CANDIDATES,
 ) -> list[list[Passage]]:
