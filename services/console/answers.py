@@ -482,6 +482,34 @@ class Outcomes(Answer):
     outcomes: list[Outcome]
 
 
+class Tuning(Answer):
+    """What approvals taught; figures, from decisions it had not seen, once it is done."""
+
+    tuning_id: str
+    status: str
+    asked_at: datetime
+    asked_by: str = ""
+    in_use: bool = False
+    used_since: datetime | None = None
+    used_by: str | None = None
+    comment: str | None = None
+    examples: int = 0
+    replies: int = 0
+    needed: int = 0
+    held_out: int = 0
+    top1_before: float | None = None
+    top1_after: float | None = None
+    better: bool = False
+
+
+class Tunings(Answer):
+    tunings: list[Tuning] = []
+
+
+class UsedTuning(Answer):
+    tuning_id: str | None = None
+
+
 class Document(Answer):
     """A file of the house; `embedded` of its `passages` can be found already."""
 

@@ -38,6 +38,9 @@ from services.console.answers import (
     SourceTrial,
     Status,
     Timeline,
+    Tuning,
+    Tunings,
+    UsedTuning,
     Value,
     Verdict,
 )
@@ -290,6 +293,17 @@ class Responder:
 
     def take_back(self, draft_id: str, *, version: int) -> Draft:
         return self.service.post(Draft, f"/v1/drafts/{_segment(draft_id)}/recall", {"version": version})
+
+    def tunings(self) -> list[Tuning]:
+        """What was learnt from approvals, the newest first."""
+        return self.service.get(Tunings, "/v1/tunings").tunings
+
+    def ask_tuning(self) -> None:
+        self.service.post(UsedTuning, "/v1/tunings", {})
+
+    def use_tuning(self, tuning_id: str | None, *, comment: str) -> None:
+        """Use one that was learnt from the next message on, or none."""
+        self.service.post(UsedTuning, "/v1/tunings/use", {"tuning_id": tuning_id, "comment": comment})
 
     def value(self, *, since: str, by: str | None = None, mine: bool = False) -> Value:
         """What drafts gave back since then: of everyone, by group, or one's own."""

@@ -441,6 +441,7 @@ SERVICE_OF = {
     "drafts": "responder",
     "knowledge": "responder",
     "value": "responder",
+    "tunings": "responder",
     "consultations": "responder",
     "quality": "scoring",
     "owners": "scoring",
