@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
@@ -168,6 +169,19 @@ def embedding_model(
         "teach it with `eclaireur replies adapt-language`, or set EMBEDDING_MODEL to the folder of a "
         "multilingual sentence-transformers model, and EMBEDDING_LANGUAGES to what it speaks",
     )
+
+
+def texts_given(url: str, model: str) -> Check:
+    """Where the texts of replies go to be reworded, if anywhere."""
+    if not url:
+        return Check(
+            "Texts", "ok", "no text of a reply is given to a language model: REPHRASE_URL is not set"
+        )
+    host = urlsplit(url).hostname or ""
+    told = f"letters are given to {model or 'a model'} at {url}, without the lead's name and company"
+    if host in ("localhost", "127.0.0.1", "::1"):
+        return Check("Texts", "ok", f"{told}: on this machine")
+    return Check("Texts", "warn", told, "make sure that this address is yours, or unset REPHRASE_URL")
 
 
 def model_folder(name: str) -> Check:

@@ -61,6 +61,7 @@ def examine(root: Path, caller: Mapping[str, str]) -> Examination:
             environment.get("EMBEDDING_LANGUAGES") or "en",
             _learnt(environment),
         ),
+        checks.texts_given(environment.get("REPHRASE_URL") or "", environment.get("REPHRASE_MODEL") or ""),
     ]
     if running:
         found.append(Check("Installation", "ok", f"running in {root}"))

@@ -389,6 +389,8 @@ class Draft(Answer):
     confidence: float | None = None
     card: dict[str, list[str]] = {}
     card_labels: dict[str, str] = {}
+    rephrased_by: str | None = None
+    plain_body: str | None = None
     message: Message | None = None
     earlier: list[EarlierMessage] = []
     superseded_by: str | None = None

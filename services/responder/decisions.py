@@ -202,8 +202,10 @@ def _keep_reply(
 ) -> dict[str, str]:
     """Keep what a person wrote better, without anything of the lead. An unedited draft teaches nothing."""
     try:
-        said, proposed = (without_frame(text, draft["sentences"]) for text in (body, draft["body"]))
-        if core(said) == core(proposed):
+        said = without_frame(body, draft["sentences"])
+        # A rewording may have come while they read the plain letter.
+        proposed = [draft, *([draft["rephrased"]["plain"]] if draft["rephrased"] else [])]
+        if any(core(said) == core(without_frame(one["body"], one["sentences"])) for one in proposed):
             raise NotKept("unchanged")
         known = words(house_name)
         for row in store.house_texts(connection):

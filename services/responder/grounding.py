@@ -47,6 +47,12 @@ def ungrounded(text: str, sources: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def left_out(text: str, other: str) -> list[str]:
+    """The numbers, dates, links and addresses of `text` that `other` does not say."""
+    said = {fact for fact, _ in _facts(other)}
+    return list(dict.fromkeys(shown for fact, shown in _facts(text) if fact not in said))
+
+
 def _facts(text: str) -> Iterator[tuple[str, str]]:
     """(in a form that can be compared, as it stands) of each number, date, link and address."""
     text = _GAP.sub(" ", text)

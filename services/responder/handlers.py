@@ -48,6 +48,8 @@ class Drafting:
     demo: bool
     learnt: Callable[[], Learnt] = Learnt
     """What the house's decisions have taught so far."""
+    rephrase: bool = False
+    """Whether a language model is asked to reword drafts, behind them."""
 
 
 def on_records(connection: Connection, records: Sequence[Record], drafting: Drafting) -> None:
@@ -115,7 +117,7 @@ def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafti
         if learning and draft.reason in NOT_FOUND:
             draft = replace(draft, reason="being_learnt")
         drafts.append((uuid4(), message, lead, draft))
-    store.add_drafts(connection, drafts)
+    store.add_drafts(connection, drafts, rephrase=drafting.rephrase)
     for draft_id, _, lead, draft in drafts:
         log.info("message_answered", lead_id=str(lead.lead_id), draft_id=str(draft_id), status=draft.status)
     stale = store.supersede(connection, {lead.lead_id for lead in leads})

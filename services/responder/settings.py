@@ -1,8 +1,9 @@
 """Settings of the responder, beside the common ones."""
 
 import os
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from shared.worker import WorkerSettings
 
@@ -39,6 +40,23 @@ class ResponderSettings(WorkerSettings):
     bulk_confidence: float = Field(
         0.95, ge=0, le=1, description="least confidence at which a reply may be approved together with others"
     )
+
+    rephrase_url: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="base of an OpenAI-compatible endpoint that rewords drafts; empty: none is asked",
+    )
+    rephrase_model: str = Field("", description="the model that is asked for there")
+    rephrase_api_key: SecretStr = Field(SecretStr(""), description="its key, where it wants one")
+    rephrase_timeout_s: float = Field(
+        30, gt=0, le=600, description="seconds that a rewording may take in all"
+    )
+
+    @model_validator(mode="after")
+    def _names_its_model(self) -> Self:
+        if self.rephrase_url and not self.rephrase_model:
+            raise ValueError("REPHRASE_MODEL: name the model that REPHRASE_URL serves")
+        return self
 
 
 def embedding_choice() -> tuple[str, str]:

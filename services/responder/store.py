@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from services.responder.drafting import CHANNEL, Draft, Lead, Message, Passage, Sentence
+from services.responder.rephrasing import Letter
 from services.responder.value.measures import Kept
 from shared.postgres import Connection, load_queries
 
@@ -54,8 +55,13 @@ def redraft(
     connection.execute(_QUERIES["redraft"], values | {"sentences": Jsonb(values["sentences"])})
 
 
-def add_drafts(connection: Connection, drafts: Sequence[tuple[UUID, Message, Lead, Draft]]) -> None:
-    """Keep new drafts, each with its id, the message that it answers and the lead."""
+def add_drafts(
+    connection: Connection, drafts: Sequence[tuple[UUID, Message, Lead, Draft]], *, rephrase: bool = False
+) -> None:
+    """Keep new drafts, each with its id, the message that it answers and the lead.
+
+    `rephrase`: those that wait are to be reworded, as soon as somebody comes to it.
+    """
     rows = [
         {
             "draft_id": str(draft_id),
@@ -66,7 +72,35 @@ def add_drafts(connection: Connection, drafts: Sequence[tuple[UUID, Message, Lea
         | _columns(draft)
         for draft_id, message, lead, draft in drafts
     ]
-    connection.execute(_QUERIES["add_drafts"], {"rows": Jsonb(rows)})
+    connection.execute(_QUERIES["add_drafts"], {"rows": Jsonb(rows), "rephrase": rephrase})
+
+
+def take_to_rephrase(connection: Connection, *, pause_s: int, attempts: int) -> dict[str, Any] | None:
+    """The draft that waits longest to be reworded, with its message's lead; None when none waits.
+
+    Nobody else takes it for `pause_s` times the attempts made, nor after `attempts` of them.
+    """
+    values = {"pause_s": pause_s, "attempts": attempts}
+    return connection.execute(_QUERIES["take_to_rephrase"], values).fetchone()
+
+
+def keep_rephrased(
+    connection: Connection, draft: Mapping[str, Any], letter: Letter | None, *, by: str, at: datetime
+) -> bool:
+    """Put the rewording into the place of the draft that was taken and keep the plain one beside.
+
+    Without `letter`: ask no more. False when somebody decided on it or changed it meanwhile.
+    """
+    plain = {name: draft[name] for name in ("body", "sentences")}
+    values = {
+        "draft_id": draft["draft_id"],
+        "version": draft["version"],
+        "plain": draft["body"],
+        "rephrased": Jsonb({"by": by, "at": at.isoformat(), "plain": plain}) if letter else None,
+        "body": letter.body if letter else None,
+        "sentences": Jsonb(letter.sentences) if letter else None,
+    }
+    return connection.execute(_QUERIES["keep_rephrased"], values).fetchone() is not None
 
 
 def _columns(draft: Draft) -> dict[str, Any]:
@@ -78,7 +112,7 @@ def _columns(draft: Draft) -> dict[str, Any]:
         "recipients": list(draft.recipients),
         "subject": draft.subject,
         "body": draft.body,
-        "sentences": [_sentence(sentence) for sentence in draft.sentences],
+        "sentences": [stored_sentence(sentence) for sentence in draft.sentences],
         "gaps": list(draft.gaps),
         "similarity": draft.similarity,
         "confidence": draft.confidence,
@@ -278,7 +312,8 @@ def house_texts(connection: Connection) -> list[dict[str, Any]]:
     return connection.execute(_QUERIES["house_texts"]).fetchall()
 
 
-def _sentence(sentence: Sentence) -> dict[str, Any]:
+def stored_sentence(sentence: Sentence) -> dict[str, Any]:
+    """A sentence of a draft as it is stored: its text, and its source."""
     source = asdict(sentence)
     text = source.pop("text")
     source["passage_id"] = str(sentence.passage_id) if sentence.passage_id else None

@@ -24,11 +24,14 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None, sure_from: float
 
     Once approved, what was approved stands in the place of what was `proposed`. While open, the gaps of the
     signing person are filled with what is known of the reader, when a person reads: they are who would sign.
+    `rephrased_by`: the model whose words these are; `plain_body` is the letter before.
     """
-    sent = row["content"] or {}
+    sent, reworded = row["content"] or {}, row["rephrased"] or {}
     body, sentences, gaps = row["body"], row["sentences"], row["gaps"]
     style = Style.model_validate(row["style"]) if row["style"] else SHIPPED.style
+    plain = reworded.get("plain", {}).get("body")
     if signer := row["user_name"] or reader_name:
+        plain = plain and signed(plain, style, signer, row["language"])
         body = signed(body, style, signer, row["language"])
         sentences = [
             {**one, "text": signed(one["text"], style, signer, row["language"])} for one in sentences
@@ -53,6 +56,8 @@ def draft_view(row: Mapping[str, Any], reader_name: str | None, sure_from: float
         "body": body,
         "proposed": proposed,
         "sentences": sentences,
+        "rephrased_by": reworded.get("by"),
+        "plain_body": plain,
         "gaps": gaps,
         "similarity": row["similarity"],
         "confidence": row["confidence"],

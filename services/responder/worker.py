@@ -4,6 +4,7 @@ import contextlib
 import threading
 from functools import partial
 
+import httpx
 import structlog
 
 from services.responder import search, store
@@ -12,6 +13,7 @@ from services.responder.embedding import Embedder, ModelUnusable, default_cache
 from services.responder.going_out import RELEASED_AT_ONCE, release
 from services.responder.handlers import Drafting, on_records
 from services.responder.learner import LOOKS_S, Learner
+from services.responder.rephraser import Endpoint, rephrase_next
 from services.responder.retrieval import EMBED_BATCH, embed_waiting
 from services.responder.settings import ResponderSettings
 from services.responder.trade import trade_topics
@@ -63,6 +65,7 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
             Evidence(settings.min_confidence),
             settings.demo,
             lambda: learner.learnt,
+            rephrase=bool(settings.rephrase_url),
         )
         outbox_relay = relay(pool, publisher)
         knowledge = Repeated("knowledge-embedder", lambda: embed_knowledge(pool, embedder), idle_s=1.0)
@@ -79,6 +82,10 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
         learning = Repeated("learner", learner.once, idle_s=LOOKS_S)
         learning.start()
         stack.callback(learning.stop, wait_s=0)  # learning may take a minute, and nothing of it is kept
+        if settings.rephrase_url:
+            rewording = rephrasing(pool, settings)
+            rewording.start()
+            stack.callback(rewording.stop, wait_s=0)  # so may a language model
         consume(
             Subscription(
                 bootstrap_servers=settings.kafka_bootstrap_servers,
@@ -109,6 +116,18 @@ def make_tuning(pool: Pool, embedder: Embedder) -> bool:
     """Learn from decisions what messages ask for, when somebody asked for it."""
     with pool.connection() as connection:
         return tune(connection, embedder)
+
+
+def rephrasing(pool: Pool, settings: ResponderSettings) -> Repeated:
+    """Rewords drafts one by one, as long as the process lives."""
+    endpoint = Endpoint(
+        settings.rephrase_url,
+        settings.rephrase_model,
+        settings.rephrase_api_key.get_secret_value(),
+        settings.rephrase_timeout_s,
+    )
+    client = httpx.Client(trust_env=False)  # texts go where we were told, by no proxy
+    return Repeated("rephraser", lambda: rephrase_next(pool, client, endpoint), idle_s=1.0)
 
 
 def embed_knowledge(pool: Pool, embedder: Embedder) -> bool:

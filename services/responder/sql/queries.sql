@@ -14,15 +14,40 @@ RETURNING source, id;
 -- name: add_drafts
 INSERT INTO draft (
     draft_id, lead_id, message_source, message_id, status, language, channel, sender, recipients, subject, body,
-    sentences, gaps, similarity, confidence, card, reason, nearest, style_version
+    sentences, gaps, similarity, confidence, card, reason, nearest, style_version, rephrase_after
 )
 SELECT draft_id, lead_id, message_source, message_id, status, language, channel, sender, recipients, subject, body,
-       sentences, gaps, similarity, confidence, card, reason, nearest, style_version
+       sentences, gaps, similarity, confidence, card, reason, nearest, style_version,
+       CASE WHEN %(rephrase)s AND status = 'waiting' THEN now() END
 FROM jsonb_to_recordset(%(rows)s) AS d (
     draft_id uuid, lead_id uuid, message_source text, message_id text, status text, language text, channel text,
     sender text, recipients text[], subject text, body text, sentences jsonb, gaps text[], similarity real,
     confidence real, card jsonb, reason text, nearest jsonb, style_version int
 );
+
+-- name: take_to_rephrase
+-- Taken and given back in one statement: no row is locked while the model writes. A worker that dies meanwhile leaves
+-- the next attempt to the pause.
+WITH due AS (
+    SELECT draft_id FROM draft
+    WHERE rephrase_after <= now() AND status = 'waiting'
+    ORDER BY rephrase_after LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+UPDATE draft d
+SET rephrase_attempts = rephrase_attempts + 1,
+    rephrase_after = CASE WHEN rephrase_attempts + 1 < %(attempts)s
+                          THEN now() + (rephrase_attempts + 1) * %(pause_s)s * interval '1 second' END
+FROM due, message m
+WHERE d.draft_id = due.draft_id AND m.source = d.message_source AND m.id = d.message_id
+RETURNING d.draft_id, d.version, d.lead_id, d.language, d.body, d.sentences, m.lead;
+
+-- name: keep_rephrased
+-- What a person decided or answered with meanwhile stands. Gaps are the same in both letters.
+UPDATE draft
+SET rephrase_after = NULL, rephrased = %(rephrased)s, body = coalesce(%(body)s, body),
+    sentences = coalesce(%(sentences)s, sentences)
+WHERE draft_id = %(draft_id)s AND status = 'waiting' AND version = %(version)s AND body = %(plain)s
+RETURNING draft_id;
 
 -- name: unanswered
 -- What these leads wrote that no answer went out to yet and nobody rejected, drafts taken over included, in the order
@@ -219,6 +244,7 @@ VALUES (
 
 -- name: redraft
 UPDATE draft SET version = version + 1, status = %(status)s, sender = %(sender)s, recipients = %(recipients)s,
+    rephrased = NULL, rephrase_after = NULL,
     subject = %(subject)s, body = %(body)s, sentences = %(sentences)s, gaps = %(gaps)s, similarity = %(similarity)s,
     confidence = %(confidence)s, reason = %(reason)s, style_version = %(style_version)s,
     chosen_passage = %(passage_id)s, chosen_by_id = %(user_id)s, chosen_by = %(user_name)s, chosen_at = %(at)s

@@ -165,3 +165,11 @@ def test_a_model_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> Non
     assert (found.status, found.remedy[:20]) == ("fail", "set EMBEDDING_MODEL ")
     assert checks.model_folder(str(tmp_path)).status == "ok"
     assert checks.model_folder("packaged").status == "ok"
+
+
+def test_where_texts_go_to_be_reworded_is_said() -> None:
+    assert "no text" in checks.texts_given("", "").detail
+    here = checks.texts_given("http://127.0.0.1:11434/v1", "small")
+    assert (here.status, "small at http://127.0.0.1:11434/v1" in here.detail) == ("ok", True)
+    away = checks.texts_given("https://models.example.com/v1", "large")
+    assert (away.status, "models.example.com" in away.detail) == ("warn", True)
