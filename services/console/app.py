@@ -36,8 +36,8 @@ from services.console.sessions import (
 from services.console.settings import ConsoleSettings
 from services.console.views import (
     data,
+    deciding,
     deliveries,
-    drafts,
     duplicates,
     house_style,
     imports,
@@ -114,7 +114,7 @@ def create_app(settings: ConsoleSettings | None = None, *, people: People | None
         sign_in,
         today,
         leads,
-        drafts,
+        deciding,
         data,
         quality,
         sources,
