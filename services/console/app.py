@@ -200,6 +200,7 @@ def _words(app: Flask, settings: ConsoleSettings) -> None:
         shortened=wording.shortened,
         draft_status=wording.draft_status,
         card_field=wording.card_field,
+        not_said=wording.not_said,
         source_kind=wording.source_kind,
         passage_kind=wording.passage_kind,
         day=wording.day,

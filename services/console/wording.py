@@ -318,7 +318,7 @@ def card_field(field: str) -> str:
         case "quantity":
             return gettext("Quantity")
         case "deadline":
-            return gettext("Wanted for")
+            return gettext("Date wanted")
         case "budget":
             return gettext("Budget")
         case "place":
@@ -331,6 +331,13 @@ def card_field(field: str) -> str:
             return "SIREN"
         case _:
             return field
+
+
+def not_said(draft: Draft) -> str:
+    """The fields of the card that the message says nothing of, as they stand in a sentence."""
+    silent = [field for field, values in draft.card.items() if not values and field != "need"]
+    labels = [draft.card_labels.get(field) or card_field(field) for field in silent]
+    return ", ".join(label if label.isupper() else label[:1].lower() + label[1:] for label in labels)
 
 
 def service_name(service: str) -> str:

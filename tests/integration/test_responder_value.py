@@ -160,6 +160,21 @@ def test_a_wait_begins_with_the_first_message_nobody_answered(connection: Connec
         assert own["first_reply_median_h"] == pytest.approx(2, abs=0.1)
 
 
+def test_an_approval_held_back_because_they_wrote_again_is_not_counted_as_approved(
+    connection: Connection, people: People
+) -> None:
+    arrive(connection, 1)
+    with people.client("rep", "Awa Ndiaye") as awa:
+        approve(awa)
+        assert groups(awa, "/v1/value/mine")[None]["approved"] == 1
+        again = message(id="m-again", occurred_at=(ARRIVED + timedelta(hours=1)).isoformat())
+        again["lead_id"] = f"7b0f6f64-5c1f-4a53-9a43-{1:012}"
+        on_records(connection, [record(again)], drafting())
+        held_back = groups(awa, "/v1/value/mine")[None]
+    assert (held_back["messages"], held_back["approved"], held_back["overtaken"]) == (1, 0, 1)
+    assert held_back["first_reply_median_h"] is held_back["unedited"] is None
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [

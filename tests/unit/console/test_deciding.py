@@ -37,12 +37,18 @@ def approvals(services: FakeServices) -> list[dict[str, Any]]:
 
 def test_what_is_asked_for_stands_beside_the_draft(rep: FlaskClient, services: FakeServices) -> None:
     services.drafts[draft_id(1)]["card"] = {
-        "need": ["Un devis pour 12 vannes ?"], "product": ["vannes"], "quantity": ["12"], "place": []
+        "need": [], "product": ["vannes"], "quantity": ["12"], "place": [], "siren": [], "finish": []
     }  # fmt: skip
+    services.drafts[draft_id(1)]["card_labels"] = {"finish": "Surface finish"}
     page = rep.get(f"/drafts/{draft_id(1)}").text
     assert "<dd>vannes</dd>" in page
     assert "<dd>12</dd>" in page
-    assert page.count("not said") == 1
+    assert "Not said: place, SIREN, surface finish</p>" in page
+
+
+def test_nothing_is_named_as_not_said_where_all_was(rep: FlaskClient, services: FakeServices) -> None:
+    services.drafts[draft_id(1)]["card"] = {"need": [], "product": ["vannes"], "quantity": ["12"]}
+    assert "Not said" not in rep.get(f"/drafts/{draft_id(1)}").text
 
 
 def test_an_approval_carries_the_text_read_and_its_hash(rep: FlaskClient, services: FakeServices) -> None:
