@@ -47,5 +47,11 @@ def ask(client: httpx.Client, method: str, path: str, **request: Any) -> dict[st
             f"{client.base_url} answered {answer.status_code}, but not as a service does."
         ) from error
     if answer.is_error:
-        raise UserError(f"{body.get('title', answer.status_code)}. {body.get('detail', '')}".strip())
+        raise UserError(f"{body.get('title', answer.status_code)}. {_told(body)}".strip())
     return body
+
+
+def _told(problem: dict[str, Any]) -> str:
+    """What is wrong, field by field where the service says so."""
+    fields = [f"{one.get('field', '')}: {one.get('error', '')}" for one in problem.get("errors") or []]
+    return problem.get("detail") or "; ".join(fields)

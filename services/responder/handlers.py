@@ -55,12 +55,16 @@ class Drafting:
 def on_records(connection: Connection, records: Sequence[Record], drafting: Drafting) -> None:
     """Draft an answer to each new message, follow what became of approved replies, quarantine the rest.
 
-    Drafts come first: within a batch a delivery never precedes its draft's message.
+    Drafts come first: within a batch a delivery never precedes its draft's message. Erased leads come last:
+    nothing that they wrote follows.
     """
     values: dict[str, list[dict[str, Any]]] = {LEAD_MESSAGES: [], REPLY_EVENTS: []}
-    refused = []
+    refused, erased = [], []
     for record in records:
         try:
+            if record.topic == LEAD_MESSAGES and record.value is None:
+                erased.append(_erased(record))
+                continue
             values[record.topic].append(_parse(record))
         except InvalidEvent as error:
             log.warning(
@@ -70,6 +74,9 @@ def on_records(connection: Connection, records: Sequence[Record], drafting: Draf
     outbox.add(connection, refused)
     on_messages(connection, values[LEAD_MESSAGES], drafting)
     on_deliveries(connection, values[REPLY_EVENTS])
+    if erased:
+        store.forget_leads(connection, erased)
+        log.info("leads_forgotten", count=len(erased))
 
 
 def on_messages(connection: Connection, values: Sequence[dict[str, Any]], drafting: Drafting) -> None:
@@ -194,6 +201,14 @@ def _parse(record: Record) -> dict[str, Any]:
     if record.topic == LEAD_MESSAGES:
         parse_time(value["message"]["occurred_at"])
     return value
+
+
+def _erased(record: Record) -> UUID:
+    """The lead that is to be forgotten. Raises InvalidEvent."""
+    try:
+        return UUID(record.key)
+    except ValueError as error:
+        raise InvalidEvent("a record without a value has a lead's UUID as its key", "") from error
 
 
 def _message(value: dict[str, Any]) -> Message:

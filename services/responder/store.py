@@ -254,6 +254,11 @@ def release_due(connection: Connection, *, count: int) -> list[dict[str, Any]]:
     return connection.execute(_QUERIES["release_due"], {"count": count}).fetchall()
 
 
+def forget_leads(connection: Connection, lead_ids: Collection[UUID]) -> None:
+    """Delete what these leads wrote, its drafts and decisions; what was approved and waits goes nowhere."""
+    connection.execute(_QUERIES["forget_leads"], {"lead_ids": list(lead_ids)})
+
+
 def follow_deliveries(connection: Connection, outcomes: Mapping[tuple[str, int], str]) -> None:
     """Set the status of approved drafts, by (draft id, version), to "sent" or "failed"; sent is final."""
     connection.execute(

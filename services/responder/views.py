@@ -111,7 +111,7 @@ def _doubts(
         "gaps": bool(gaps),
         "recipients": len(recipients) != 1,
         "taken_back": row["recalled_at"] is not None,
-        "opt_out": row["reason"] is not None,
+        "opt_out": row["reason"] == "opt_out",
     }
     return [doubt for doubt, holds in doubts.items() if holds]
 

@@ -225,6 +225,11 @@ def forgotten(lead_id: UUID) -> Outgoing:
     return Outgoing(LEAD_SCORED, str(lead_id), None)
 
 
+def unwritten(lead_id: UUID) -> Outgoing:
+    """That whoever reads lead.messages.v1 is to forget what a lead wrote, and what was answered."""
+    return Outgoing(LEAD_MESSAGES, str(lead_id), None)
+
+
 def _announced(work: Work, said: Mapping[str, Any], *, demo: bool) -> Outgoing:
     value = {
         "lead_id": work.lead_id,

@@ -181,13 +181,14 @@ def _take_in(connection: Connection, new: Sequence[Intake], found: Recognised) -
 
 
 def _forget_erased(connection: Connection, erased: Sequence[UUID]) -> None:
-    """Take from the rows what they still showed; the topic forgets the leads that became part of them too."""
+    """Take from the rows what they still showed; topics forget the leads that became part of them too."""
     if not erased:
         return
     merged = grouping_store.merged_from(connection, erased)
     store.clear_erased(connection, [*erased, *merged])
     grouping_store.forget(connection, [*erased, *merged])
     outbox.add(connection, [effects.forgotten(lead_id) for lead_id, version in merged.items() if version])
+    outbox.add(connection, [effects.unwritten(lead_id) for lead_id in (*erased, *merged)])
 
 
 def _store_snapshots(connection: Connection, snapshots: Sequence[tuple[Work, Snapshot]]) -> None:

@@ -82,7 +82,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         LEAD_MESSAGES,
         _WEEK,
         "lead_id",
-        "a message from a lead, for the responder",
+        "a message from a lead, for the responder; without a value: what that lead wrote is to be forgotten",
         "lead.messages",
     ),
     _topic(

@@ -14,6 +14,7 @@ from services.responder import store
 from services.responder.drafting import Evidence, House
 from services.responder.embedding import Embedder
 from services.responder.folding import words
+from services.responder.going_out import release
 from services.responder.handlers import Drafting, on_records
 from services.responder.retrieval import add_passage, embed_waiting
 from shared.contracts.topics import LEAD_MESSAGES, REPLY_EVENTS
@@ -269,3 +270,35 @@ def test_logs_hold_no_name_no_address_and_no_message(connection: Connection) -> 
         )
     assert {entry["event"] for entry in logs} == {"message_answered", "record_rejected"}
     assert not [c for c in canaries if c.casefold() in str(logs).casefold()]
+
+
+def test_an_erased_lead_is_forgotten_with_what_was_approved_and_had_not_gone_out(
+    connection: Connection,
+) -> None:
+    other = message(id="m-other") | {"lead_id": "7b0f6f64-5c1f-4a53-9a43-3f2b1f0b8a12"}
+    on_records(connection, [record(message()), record(message(id="m-2")), record(other)], drafting())
+    draft_id = store.find_drafts(connection, status="waiting", lead_id=UUID(LEAD_ID))[0]["draft_id"]
+    connection.execute(
+        "UPDATE draft SET status = 'approved', sends_at = now() WHERE draft_id = %s", [draft_id]
+    )
+    connection.execute(
+        "INSERT INTO decision (draft_id, version, action, user_id, user_name, content, sha256) "
+        "VALUES (%s, 1, 'approved', 'u', 'Awa', '{}', repeat('0', 64))",
+        [draft_id],
+    )
+    connection.execute("UPDATE passage SET draft_id = %s WHERE title = 'Garantie'", [draft_id])
+    connection.execute("TRUNCATE outbox")
+    on_records(connection, [Record(LEAD_MESSAGES, 0, 9, LEAD_ID, None)], drafting())
+    left = store.find_drafts(connection, count=10)
+    assert [str(draft["lead_id"]) for draft in left] == [other["lead_id"]]
+    assert connection.execute("SELECT count(*) AS n FROM decision").fetchone() == {"n": 0}
+    assert release(connection, demo=False) == 0
+    assert outbox_values(connection, REPLY_EVENTS) == []
+    kept = connection.execute("SELECT retired_by FROM passage WHERE title = 'Garantie'").fetchone()
+    assert kept == {"retired_by": "erasure"}
+
+
+def test_a_record_that_forgets_nobody_is_quarantined(connection: Connection) -> None:
+    on_records(connection, [Record(LEAD_MESSAGES, 0, 9, "nobody", None)], drafting())
+    (refused,) = outbox_values(connection, "crm.rejected.v1")
+    assert "UUID" in orjson.dumps(refused).decode()

@@ -96,6 +96,21 @@ held_back AS (
 SELECT s.*, m.traceparent
 FROM superseded s JOIN message m ON m.source = s.message_source AND m.id = s.message_id;
 
+-- name: forget_leads
+-- All that these leads wrote, and was answered or proposed; what waited to go out goes nowhere. Replies that were kept
+-- of them hold nothing of theirs, and are quoted no more all the same.
+WITH theirs AS (
+    SELECT draft_id FROM draft WHERE lead_id = ANY(%(lead_ids)s::uuid[])
+),
+unquoted AS (
+    UPDATE passage SET retired_at = now(), retired_by = 'erasure'
+    WHERE draft_id IN (SELECT draft_id FROM theirs) AND retired_at IS NULL
+),
+unrecalled AS (DELETE FROM recall WHERE draft_id IN (SELECT draft_id FROM theirs)),
+undecided AS (DELETE FROM decision WHERE draft_id IN (SELECT draft_id FROM theirs)),
+undrafted AS (DELETE FROM draft WHERE draft_id IN (SELECT draft_id FROM theirs))
+DELETE FROM message WHERE lead_id = ANY(%(lead_ids)s::uuid[]);
+
 -- name: follow_deliveries
 -- Sent is final; a failure counts only while the reply is not sent.
 UPDATE draft SET status = e.status

@@ -29,18 +29,15 @@ class Kept:
 
 
 def compare(proposed: str, approved: str | None) -> Kept:
-    """What of a proposal, gaps aside, was approved; `approved` None: it was rejected."""
+    """What of a proposal was approved, gaps and what fills them aside; `approved` None: it was rejected."""
     parts = _between_gaps(proposed)
     ours = " ".join(parts).split()
     if approved is None:
         return Kept(len(ours))
+    if _only_filled(parts, approved):
+        return Kept(len(ours), len(ours), len(ours), unedited=True)
     theirs = approved.split()
-    return Kept(
-        len(ours),
-        len(theirs),
-        int(LCSseq.similarity(ours, theirs)),
-        unedited=_only_filled(parts, approved),
-    )
+    return Kept(len(ours), len(theirs), int(LCSseq.similarity(ours, theirs)), unedited=False)
 
 
 def _between_gaps(proposed: str) -> list[str]:

@@ -116,7 +116,7 @@ def test_ten_examples_an_intent_are_enough(embedder: Embedder, tmp_path: Path) -
 
 
 Rows = Sequence[tuple[str, str]]
-THRESHOLDS = (0.5, LEAST, 0.8, 0.9)
+THRESHOLDS = (0.5, 0.7, 0.8, 0.9)
 
 
 def ranked_live(
@@ -202,7 +202,7 @@ def test_ten_answers_an_intent_teach_when_to_answer(embedder: Embedder) -> None:
     print("ten answers an intent: first right", right[inside].mean())
     precision, covered, abstained = shown_figures(right, sure, inside)[LEAST]
     assert right[inside].mean() >= 0.87
-    # Measured 0.888, 0.678 and 0.807: short of the 0.90 and 0.90 that we want here; see the README.
-    assert precision >= 0.86
-    assert covered >= 0.6
-    assert abstained >= 0.77
+    # Measured 0.932, 0.536 and 0.914.
+    assert precision >= 0.9
+    assert covered >= 0.5
+    assert abstained >= 0.9
