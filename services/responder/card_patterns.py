@@ -96,7 +96,8 @@ PLACES = tuple(
         rf"(?i:\b{PREPOSITION})(?:\s+(?:[a-zà-ÿ'’]+)){{0,5}}?\s+(?i:à|a|sur|de|in|to|at|en)\s(?P<place>{TOWN})(?![\w’'])",
         rf"\b(?:à|sur)\s(?P<place>{TOWN})(?=\s*(?:[?.!,;(\n]|$|pour|avant|d'ici|sous|svp|est|:))",
         rf"(?i:\b(?:franco|d[ée]part))\s(?P<place>{TOWN})(?![\w’'])",
-        rf"(?:,\s*)(?P<place>{TOWN})(?=\s*[,.;\n]|\s*$)",
+        # In one line that says more than a name: "Julie, Tanguy" under "Merci," signs.
+        rf"(?:\w[^\w\n]+\w+[ ]*,[ ]*)(?P<place>{TOWN})(?=\s*[,.;\n]|\s*$)",
     )
 )
 NOT_A_PLACE = frozenset(
@@ -409,6 +410,17 @@ NOT_PRODUCTS = frozenset(
         "tous",
         "tout",
         "toute",
+        "devait",
+        "doit",
+        "devrait",
+        "etait",
+        "sera",
+        "avait",
+        "est-elle",
+        "est-il",
+        "est-ce",
+        "sont-elles",
+        "sont-ils",
         "deux",
         "trois",
         "quatre",
