@@ -102,7 +102,7 @@ def approve(
     draft = lock_open(connection, draft_id, content["version"])
     if (computed := content_hash(content)) != sha256:
         raise HashDiffers(computed)
-    if problems := _unsendable(content):
+    if problems := _unsendable(content, draft["sender"]):
         raise NotSendable(problems)
     store.decide(
         connection,
@@ -171,7 +171,8 @@ def lock_open(connection: Connection, draft_id: UUID, version: int) -> dict[str,
     return draft
 
 
-def _unsendable(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _unsendable(content: Mapping[str, Any], sender: str) -> list[tuple[str, str]]:
+    """What to mend, by field; `sender`: the house's address, empty where none is set."""
     problems = [
         ("recipients", "one of them is no e-mail address")
         for address in content["recipients"]
@@ -181,6 +182,8 @@ def _unsendable(content: Mapping[str, Any]) -> list[tuple[str, str]]:
         problems.append(("recipients", "give at least one e-mail address"))
     if normalise_email(content["sender"]) is None:
         problems.append(("sender", "give the e-mail address it is sent from; REPLY_SENDER sets it for all"))
+    elif sender and content["sender"] != sender:
+        problems.append(("sender", f"replies go out from {sender}: REPLY_SENDER sets it for all"))
     if content["attachments"]:
         problems.append(("attachments", "not taken yet: leave the list empty"))
     if not content["body"].strip():

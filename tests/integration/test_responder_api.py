@@ -132,6 +132,7 @@ def test_of_two_approvals_at_once_one_wins(rep: httpx.Client, connection: Connec
         ({"recipients": []}, 422, "recipients"),
         ({"recipients": ["nobody"]}, 422, "recipients"),
         ({"sender": ""}, 422, "sender"),
+        ({"sender": "someone@elsewhere.example"}, 422, "ventes@hydromeca.example.com"),
         ({"body": "Bonjour [prénom du contact],"}, 422, "[prénom du contact]"),
         ({"body": "  "}, 422, "body"),
         ({"subject": "Re: x\nBcc: y@example.com"}, 422, "subject"),

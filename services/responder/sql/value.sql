@@ -5,6 +5,7 @@
 -- where it has none; NULL: written by hand.
 WITH chosen AS (
     SELECT d.draft_id, d.version, d.status, d.language, d.sentences, d.body <> '' AS drafted,
+           d.body <> '' AND d.chosen_passage IS NULL AS proposed,
            date_trunc('week', d.created_at AT TIME ZONE 'UTC')::date AS week, m.occurred_at
     FROM draft d JOIN message m ON m.source = d.message_source AND m.id = d.message_id
     WHERE d.created_at >= %(since)s AND d.created_at < %(until)s
@@ -22,7 +23,7 @@ taken_over AS (
     GROUP BY o.superseded_by
 ),
 followed AS (
-    SELECT c.status, c.drafted, v.*, v.action = 'approved' AND c.status <> 'stale' AS approved,
+    SELECT c.status, c.drafted, c.proposed, v.*, v.action = 'approved' AND c.status <> 'stale' AS approved,
            extract(epoch FROM v.at - least(c.occurred_at, t.occurred_at)) / 3600 AS first_reply_h,
            CASE %(by)s WHEN 'language' THEN c.language WHEN 'intent' THEN q.intent WHEN 'week' THEN c.week::text
            END AS "group"
@@ -33,7 +34,7 @@ followed AS (
     WHERE %(user_id)s::text IS NULL OR v.user_id = %(user_id)s
 )
 SELECT "group", count(*) AS messages,
-       count(*) FILTER (WHERE drafted) AS drafted,
+       count(*) FILTER (WHERE proposed) AS drafted,
        count(*) FILTER (WHERE approved) AS approved,
        count(*) FILTER (WHERE action = 'rejected') AS rejected,
        count(*) FILTER (WHERE status = 'stale') AS overtaken,
