@@ -64,7 +64,7 @@ class Drafter:
 
     def __init__(self, installation: Installation) -> None:
         embedder = Embedder(PACKAGED)
-        evidence = Evidence(0.3, frozenset({"en"}) | embedder.languages)
+        evidence = Evidence(0.3)
         self._drafting = Drafting(
             embedder, House("Hydromeca", "ventes@hydromeca.example.com"), evidence, False
         )
