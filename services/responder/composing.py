@@ -23,7 +23,7 @@ from services.responder.drafting import (
     asked,
     bracketed,
     choose,
-    subject_of,
+    plain_subject,
 )
 from services.responder.folding import fold
 from services.responder.grounding import ungrounded
@@ -276,5 +276,5 @@ def _slot_values(who: people.Person, house: House, style: Style, gap: Mapping[st
 
 
 def _subject(message: Message, language: str) -> str:
-    plain = _CONTROL.sub(" ", subject_of(message)).strip()
+    plain = _CONTROL.sub(" ", plain_subject(message.subject)).strip()
     return f"Re: {plain or _TITLES[language]['subject']}"[:SUBJECT_CHARS]

@@ -144,14 +144,19 @@ class Draft:
     style_version: int
 
 
-def subject_of(message: Message) -> str:
+def plain_subject(subject: str | None) -> str:
     """The subject without "Re:" and the like."""
-    return _REPLY_PREFIXES.sub("", message.subject or "")
+    return _REPLY_PREFIXES.sub("", subject or "")
 
 
 def asked(message: Message) -> str:
-    """What to search the knowledge for: the subject and the writer's own words."""
-    return f"{subject_of(message)}\n{core(own_words(message.text))}".strip() or message.text.strip()
+    """What to search the knowledge for."""
+    return asked_text(message.subject, message.text)
+
+
+def asked_text(subject: str | None, text: str) -> str:
+    """The subject and the writer's own words of a message."""
+    return f"{plain_subject(subject)}\n{core(own_words(text))}".strip() or text.strip()
 
 
 def choose(

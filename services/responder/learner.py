@@ -8,7 +8,7 @@ import numpy as np
 import structlog
 
 from services.responder import store
-from services.responder.drafting import Message, asked
+from services.responder.drafting import asked_text
 from services.responder.embedding import Embedder
 from services.responder.learning import Example, Known, Learnt, learn
 from services.responder.matching import Matrix
@@ -85,12 +85,11 @@ class Learner:
 
 
 def _example(row: dict[str, Any]) -> Example:
-    message = Message("", "", row["subject"], row["text"], row["decided_at"])
     found_first, prior = row["passage_id"] == row["first_id"], row["first_prior"]
     # A passage rejected that was not the first says nothing about the first.
     told = prior is not None and (row["is_right"] or found_first)
     return Example(
-        asked(message),
+        asked_text(row["subject"], row["text"]),
         row["passage_id"],
         row["label"],
         row["is_right"],

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 
 GROUP = "responder"
 TUNING_S = 5.0
+MOST_CONNECTIONS = 8
+"""One for the records and for each thread beside them: a tuning or a batch of passages holds one for long."""
 MAX_RECORDS = 64
 """A message takes some 20 ms to embed: a batch stays within about two seconds."""
 RELEASE_S = 0.5
@@ -55,7 +57,9 @@ def run(settings: ResponderSettings, stop: threading.Event, *, embedder: Embedde
     with contextlib.ExitStack() as stack:
         publisher = Publisher(settings.kafka_bootstrap_servers, prefix=settings.topic_prefix)
         stack.callback(publisher.close)
-        pool = stack.enter_context(connect_pool(settings.database_url, schema=store.SCHEMA))
+        pool = stack.enter_context(
+            connect_pool(settings.database_url, schema=store.SCHEMA, max_size=MOST_CONNECTIONS)
+        )
         with pool.connection() as connection:
             search.use_model(connection, embedder.name)
         learner = Learner(pool, embedder, partial(trade_topics, embedder, default_cache()))

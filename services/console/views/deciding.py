@@ -36,10 +36,7 @@ def answer_with(draft_id: UUID) -> Response | str | tuple[str, int]:
     except ServiceError as error:
         return failed(str(draft_id), error)
     words = gettext("Drafted from the text you chose: read it, then approve.")
-    if wants_fragment():
-        return render_template("_draft.html", panel=panel_of(draft), announce=words)
-    flash(words)
-    return redirect(url_for("drafts.page", draft_id=draft_id))
+    return _done(draft, words, then=url_for("drafts.page", draft_id=draft_id))
 
 
 @pages.post("/drafts/<uuid:draft_id>/approve")
@@ -66,7 +63,7 @@ def approve(draft_id: UUID) -> Response | str | tuple[str, int]:
         if draft.sends_at
         else gettext("Reply approved.")
     )
-    return _decided(draft, " ".join(filter(None, (approved, kept_words(draft)))))
+    return _done(draft, " ".join(filter(None, (approved, kept_words(draft)))), then=_onward(draft))
 
 
 @pages.post("/drafts/<uuid:draft_id>/reject")
@@ -83,7 +80,7 @@ def reject(draft_id: UUID) -> Response | str | tuple[str, int]:
         draft = sessions.responder().reject(str(draft_id), version=version, reason=reason, kind=kind)
     except ServiceError as error:
         return failed(str(draft_id), error)
-    return _decided(draft, gettext("Draft rejected. Nothing was sent."))
+    return _done(draft, gettext("Draft rejected. Nothing was sent."), then=_onward(draft))
 
 
 @pages.post("/drafts/<uuid:draft_id>/recall")
@@ -108,8 +105,13 @@ def take_back(draft_id: UUID) -> Response | str | tuple[str, int]:
     return redirect(url_for("drafts.page", draft_id=draft_id))
 
 
-def _decided(draft: Draft, words: str) -> Response | str:
+def _done(draft: Draft, words: str, *, then: str) -> Response | str:
+    """The draft as it is now, for a script; else the page `then`, with what was done."""
     if wants_fragment():
         return render_template("_draft.html", panel=panel_of(draft), announce=words)
     flash(words)
-    return redirect(local_path(request.form.get("next")) or url_for("leads.page", lead_id=draft.lead_id))
+    return redirect(then)
+
+
+def _onward(draft: Draft) -> str:
+    return local_path(request.form.get("next")) or url_for("leads.page", lead_id=draft.lead_id)

@@ -3,15 +3,15 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import structlog
 
 from services.responder import store as responder
-from services.responder.drafting import Message, asked
+from services.responder.drafting import asked_text
 from services.responder.embedding import Embedder
-from services.responder.matching import WEIGHTS
+from services.responder.matching import likeness
 from services.responder.pieces import Pieces
 from services.responder.retrieval import searched
 from services.responder.tuning import store
@@ -81,7 +81,7 @@ def _known(connection: Connection, model: str) -> Known:
     place = {row["passage_id"]: number for number, row in enumerate(rows)}
     vectors = [np.fromstring(row["vector"][1:-1], np.float32, sep=",") for row in rows]
     examples = [
-        (_text(row), row["language"], place[row["passage_id"]])
+        (asked_text(row["subject"], row["text"]), row["language"], place[row["passage_id"]])
         for row in reversed(responder.examples(connection, count=MOST_EXAMPLES))
         if row["is_right"] and row["passage_id"] in place
     ]
@@ -95,22 +95,16 @@ def _known(connection: Connection, model: str) -> Known:
     )
 
 
-def _text(row: dict[str, Any]) -> str:
-    """As a message is searched for live."""
-    return asked(Message("", "", row["subject"], row["text"], row["decided_at"]))
-
-
 def _places(known: Known, messages: Matrix, held: slice) -> list[int]:
-    """The place of the right reply to each held-out message, ranked as live without a head."""
+    """The place of the right reply to each held-out message, by likeness as live, head and topics aside."""
     texts, right = known.texts[held], known.right[held]
     pieces = Pieces()
     replies = pieces.fit(known.passages)
     shared = np.asarray((pieces.transform(texts) @ replies.T).toarray(), np.float32)
-    cosine = messages @ known.vectors.T
+    scores = likeness(messages @ known.vectors.T, shared, None)
     languages = np.array(known.passage_languages)
     return [
-        _place(WEIGHTS[language].of_likeness(cosine[[n]], shared[[n]])[0], languages == language, right[n])
-        for n, language in enumerate(known.languages[held])
+        _place(scores[n], languages == language, right[n]) for n, language in enumerate(known.languages[held])
     ]
 
 
