@@ -16,7 +16,7 @@ from tests.browser.pictures import looked_at
 from tests.harness.browser import page
 from tests.harness.house import ROOT, House, running_house
 from tests.harness.processes import wait_until
-from tests.harness.receiver import SECRET, Receiver, running_receiver
+from tests.harness.receiver import Receiver, running_receiver
 
 pytestmark = pytest.mark.long
 
@@ -71,9 +71,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Itera
     settings = {
         "COMPANY_NAME": "Hydromeca",
         "REPLY_SENDER": "ventes@hydromeca.example.com",
-        "WRITEBACK_WEBHOOK_URL": receiver.url,
-        "WRITEBACK_WEBHOOK_SECRET": SECRET,
-        "WRITEBACK_ALLOW_PRIVATE": "1",
+        **receiver.settings,
         "WRITEBACK_SEND": "replies",
     }
     with running_house(tmp_path_factory.mktemp("house") / "data", settings) as running:

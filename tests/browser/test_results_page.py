@@ -7,14 +7,13 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from services.responder import store
-from services.responder.retrieval import add_passage
 from tests.browser.people import sign_in
 from tests.browser.pictures import looked_at
 from tests.harness.browser import page
 from tests.harness.platform import Platform, new_installation
 from tests.harness.processes import servers
 from tests.harness.stack import Stack
-from tests.integration.test_responder_value import BODY, approve, arrive
+from tests.integration.test_responder_value import approve, arrive, teach
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +26,7 @@ def stack(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Itera
             servers(services, installation.environment, folder) as urls,
             installation.connect(store.SCHEMA) as connection,
         ):
-            add_passage(
-                connection,
-                kind="template",
-                language="fr",
-                title="Demande de devis",
-                body=BODY,
-                intent="devis",
-                created_by="test",
-            )
+            teach(connection)
             connection.commit()
             for number in range(3):
                 arrive(connection, number)

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from tests.harness.browser import browser, page
 from tests.harness.house import ROOT, House, running_house
 from tests.harness.processes import wait_until
-from tests.harness.receiver import SECRET, Receiver, running_receiver
+from tests.harness.receiver import Receiver, running_receiver
 
 LEADS = ROOT.parent / "shared" / "data" / "xeducation" / "Leads.csv"
 LEAKING = (
@@ -46,9 +46,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Itera
     settings = {
         "COMPANY_NAME": "X Education",
         "REPLY_SENDER": "contact@example.fr",
-        "WRITEBACK_WEBHOOK_URL": receiver.url,
-        "WRITEBACK_WEBHOOK_SECRET": SECRET,
-        "WRITEBACK_ALLOW_PRIVATE": "1",
+        **receiver.settings,
         "WRITEBACK_SEND": "replies",
         "RECALL_S": "2",
         "MIN_CONFIDENCE": "0.2",  # one template, and a message that its words fit: enough here

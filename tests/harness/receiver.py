@@ -50,6 +50,15 @@ class Receiver(ThreadingHTTPServer):
         self.most_in_flight = 0
         self.changed = threading.Condition()
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """Of an installation that writes back here."""
+        return {
+            "WRITEBACK_WEBHOOK_URL": self.url,
+            "WRITEBACK_WEBHOOK_SECRET": SECRET,
+            "WRITEBACK_ALLOW_PRIVATE": "1",
+        }
+
     def wait_for(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
         with self.changed:
             assert self.changed.wait_for(condition, timeout_s), f"{len(self.requests)} requests came"

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 
-from tests.harness.platform import Installation
+from tests.harness.platform import Installation, Platform, new_installation
 from tests.harness.processes import free_port, servers, worker
 
 
@@ -22,6 +23,22 @@ class Stack:
         """An API client with a new key."""
         headers = {"Authorization": f"Bearer {self.installation.key(*scopes)}"}
         return httpx.Client(base_url=self.urls[service], headers=headers, timeout=30)
+
+    def signed_in(self, service: str, role: str, name: str = "Léa Martin") -> httpx.Client:
+        """An API client of a new person of this role."""
+        person = self.installation.person(role, f"{uuid4().hex}@example.fr", name)
+        headers = {"Authorization": f"Bearer {self.installation.person_token(person)}"}
+        return httpx.Client(base_url=self.urls[service], headers=headers, timeout=30)
+
+
+@contextmanager
+def serving(service: str, platform: Platform, folder: Path) -> Iterator[Stack]:
+    """A new installation of which one service's HTTP server runs; its log is in `folder`."""
+    with (
+        new_installation(platform) as installation,
+        servers((service,), installation.environment, folder) as urls,
+    ):
+        yield Stack(installation, urls)
 
 
 @contextmanager

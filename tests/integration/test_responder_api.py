@@ -17,8 +17,8 @@ from shared.contracts.approval import content_hash
 from shared.contracts.topics import REPLY_EVENTS
 from shared.contracts.validation import check
 from shared.postgres import Connection
-from tests.harness.platform import Installation, Platform, new_installation
-from tests.harness.processes import server
+from tests.harness.platform import Installation, Platform
+from tests.harness.stack import serving
 from tests.integration.test_responder_drafts import drafting, message, record
 
 BODY = "Merci pour votre demande de devis. Nous vous adressons notre offre avec les délais."
@@ -35,13 +35,11 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    log = tmp_path_factory.mktemp("responder") / "responder.log"
-    with (
-        new_installation(platform) as installation,
-        server("responder", installation.environment, log) as address,
-    ):
-        yield Served(installation, address, installation.person_token(installation.person("rep")))
-    written = log.read_text()
+    folder = tmp_path_factory.mktemp("responder")
+    with serving("responder", platform, folder) as stack:
+        token = stack.installation.person_token(stack.installation.person("rep"))
+        yield Served(stack.installation, stack.urls["responder"], token)
+    written = (folder / "responder.log").read_text()
     assert not [canary for canary in ("Morvan", "camille", "Laiterie", "Awa", "42100") if canary in written]
 
 

@@ -11,8 +11,8 @@ from services.responder import store
 from services.responder.learning import Learnt
 from services.responder.retrieval import Asked, embed_waiting, find_passages
 from shared.postgres import Connection
-from tests.harness.platform import Installation, Platform, new_installation
-from tests.harness.processes import server
+from tests.harness.platform import Platform
+from tests.harness.stack import Stack, serving
 from tests.integration.test_responder_drafts import WordVectors
 
 GUIDE = """# Livraison
@@ -24,29 +24,21 @@ Un retour est repris sous quatorze jours dans son emballage.
 
 
 @pytest.fixture(scope="module")
-def served(
-    platform: Platform, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Installation, str]]:
-    log = tmp_path_factory.mktemp("responder") / "responder.log"
-    with (
-        new_installation(platform) as installation,
-        server("responder", installation.environment, log) as address,
-    ):
-        yield installation, address
+def stack(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with serving("responder", platform, tmp_path_factory.mktemp("responder")) as stack:
+        yield stack
 
 
 @pytest.fixture(autouse=True)
-def connection(served: tuple[Installation, str]) -> Iterator[Connection]:
-    with served[0].connect(store.SCHEMA) as connection:
+def connection(stack: Stack) -> Iterator[Connection]:
+    with stack.installation.connect(store.SCHEMA) as connection:
         connection.execute("TRUNCATE passage, document CASCADE")
         yield connection
 
 
 @pytest.fixture
-def client(served: tuple[Installation, str]) -> Iterator[httpx.Client]:
-    installation, address = served
-    headers = {"Authorization": f"Bearer {installation.key('knowledge:read', 'knowledge:write')}"}
-    with httpx.Client(base_url=address, headers=headers, timeout=30) as client:
+def client(stack: Stack) -> Iterator[httpx.Client]:
+    with stack.client("responder", "knowledge:read", "knowledge:write") as client:
         yield client
 
 

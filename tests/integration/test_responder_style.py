@@ -12,21 +12,19 @@ from services.responder.handlers import on_records
 from services.responder.retrieval import add_passage
 from services.responder.style.document import SHIPPED, as_document
 from shared.postgres import Connection
-from tests.harness.platform import Platform, new_installation
-from tests.harness.processes import server
+from tests.harness.platform import Platform
+from tests.harness.stack import serving
 from tests.integration.test_responder_api import BODY, Served, waiting
 from tests.integration.test_responder_drafts import drafting, message, record
 
 
 @pytest.fixture(scope="module")
 def served(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    log = tmp_path_factory.mktemp("style") / "responder.log"
-    with (
-        new_installation(platform) as installation,
-        server("responder", installation.environment, log) as address,
-    ):
-        yield Served(installation, address, installation.person_token(installation.person("marketing")))
-    assert "02 40" not in log.read_text()
+    folder = tmp_path_factory.mktemp("responder")
+    with serving("responder", platform, folder) as stack:
+        token = stack.installation.person_token(stack.installation.person("marketing"))
+        yield Served(stack.installation, stack.urls["responder"], token)
+    assert "02 40" not in (folder / "responder.log").read_text()
 
 
 @pytest.fixture

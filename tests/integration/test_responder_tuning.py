@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import orjson
@@ -13,8 +12,8 @@ from services.responder.handlers import on_records
 from services.responder.retrieval import Asked, add_passage, embed_waiting, find_passages
 from services.responder.tuning.training import tune
 from shared.postgres import Connection
-from tests.harness.platform import Installation, Platform, new_installation
-from tests.harness.processes import server
+from tests.harness.platform import Platform
+from tests.harness.stack import Stack, serving
 from tests.integration.test_responder_drafts import WordVectors, drafting, message, record
 
 # What customers call it, and what the house calls it: no word in common.
@@ -28,20 +27,14 @@ EMBEDDER = WordVectors()
 
 
 @pytest.fixture(scope="module")
-def served(
-    platform: Platform, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Installation, str]]:
-    log = tmp_path_factory.mktemp("responder") / "responder.log"
-    with (
-        new_installation(platform) as installation,
-        server("responder", installation.environment, log) as address,
-    ):
-        yield installation, address
+def stack(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with serving("responder", platform, tmp_path_factory.mktemp("responder")) as stack:
+        yield stack
 
 
 @pytest.fixture
-def connection(served: tuple[Installation, str]) -> Iterator[Connection]:
-    with served[0].connect(store.SCHEMA) as connection:
+def connection(stack: Stack) -> Iterator[Connection]:
+    with stack.installation.connect(store.SCHEMA) as connection:
         connection.execute("TRUNCATE passage, message, draft, decision, outbox, tuning CASCADE")
         for title, (_, body) in KINDS.items():
             add_passage(connection, kind="template", language="fr", title=title, body=body, created_by="test")
@@ -50,13 +43,8 @@ def connection(served: tuple[Installation, str]) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def marketing(served: tuple[Installation, str]) -> Iterator[httpx.Client]:
-    installation, address = served
-    token = installation.person_token(
-        installation.person("marketing", f"{uuid4().hex}@example.fr", "Ada Morel")
-    )
-    headers = {"Authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=address, headers=headers, timeout=10) as client:
+def marketing(stack: Stack) -> Iterator[httpx.Client]:
+    with stack.signed_in("responder", "marketing", "Ada Morel") as client:
         yield client
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -13,58 +12,39 @@ from services.responder.handlers import on_records
 from services.responder.retrieval import add_passage
 from shared.contracts.approval import content_hash
 from shared.postgres import Connection
-from tests.harness.platform import Installation, Platform, new_installation
-from tests.harness.processes import server
+from tests.harness.platform import Platform
+from tests.harness.stack import Stack, serving
 from tests.integration.test_responder_drafts import drafting, message, record
 
 BODY = "Merci pour votre demande de devis. Nous vous adressons notre offre avec les délais."
 ARRIVED = datetime.now(UTC) - timedelta(hours=2)
 
 
-class People:
-    """Clients of the people of one installation, signed in by their tokens."""
-
-    def __init__(self, installation: Installation, address: str) -> None:
-        self._installation, self._address = installation, address
-
-    def client(self, role: str, name: str) -> httpx.Client:
-        person = self._installation.person(role, f"{uuid4().hex}@example.fr", name)
-        token = self._installation.person_token(person)
-        headers = {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self._address, headers=headers, timeout=10)
-
-
 @pytest.fixture(scope="module")
-def served(
-    platform: Platform, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Installation, str]]:
-    log = tmp_path_factory.mktemp("responder") / "responder.log"
-    with (
-        new_installation(platform) as installation,
-        server("responder", installation.environment, log) as address,
-    ):
-        yield installation, address
+def stack(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with serving("responder", platform, tmp_path_factory.mktemp("responder")) as stack:
+        yield stack
 
 
 @pytest.fixture
-def connection(served: tuple[Installation, str]) -> Iterator[Connection]:
-    with served[0].connect(store.SCHEMA) as connection:
+def connection(stack: Stack) -> Iterator[Connection]:
+    with stack.installation.connect(store.SCHEMA) as connection:
         connection.execute("TRUNCATE passage, message, draft, decision, consultation, outbox CASCADE")
-        add_passage(
-            connection,
-            kind="template",
-            language="fr",
-            title="Demande de devis",
-            body=BODY,
-            intent="devis",
-            created_by="test",
-        )
+        teach(connection)
         yield connection
 
 
-@pytest.fixture
-def people(served: tuple[Installation, str]) -> People:
-    return People(*served)
+def teach(connection: Connection) -> None:
+    """The one reply that the house knows."""
+    add_passage(
+        connection,
+        kind="template",
+        language="fr",
+        title="Demande de devis",
+        body=BODY,
+        intent="devis",
+        created_by="test",
+    )
 
 
 def arrive(connection: Connection, number: int, **fields: Any) -> None:
@@ -97,17 +77,20 @@ def groups(client: httpx.Client, path: str = "/v1/value", **query: Any) -> dict[
     return {group["group"]: group for group in answer.json()["groups"]}
 
 
-def test_nothing_decided_is_told_as_nothing(connection: Connection, people: People) -> None:
-    with people.client("marketing", "Mireille Caron") as reader:
+def test_nothing_decided_is_told_as_nothing(connection: Connection, stack: Stack) -> None:
+    with stack.signed_in("responder", "marketing", "Mireille Caron") as reader:
         assert groups(reader) == {}
 
 
 def test_one_sees_ones_own_figures_and_others_only_those_of_five(
-    connection: Connection, people: People
+    connection: Connection, stack: Stack
 ) -> None:
     arrive(connection, 1)
     arrive(connection, 2)
-    with people.client("rep", "Awa Ndiaye") as awa, people.client("marketing", "Mireille Caron") as reader:
+    with (
+        stack.signed_in("responder", "rep", "Awa Ndiaye") as awa,
+        stack.signed_in("responder", "marketing", "Mireille Caron") as reader,
+    ):
         approve(awa)
         approve(awa, change=("notre offre", "une offre"))
         own = groups(awa, "/v1/value/mine")[None]
@@ -121,13 +104,13 @@ def test_one_sees_ones_own_figures_and_others_only_those_of_five(
         assert awa.get("/v1/value").status_code == 403
 
 
-def test_five_people_are_a_group(connection: Connection, people: People) -> None:
+def test_five_people_are_a_group(connection: Connection, stack: Stack) -> None:
     for number in range(5):
         arrive(connection, number)
     for number in range(5):
-        with people.client("rep", f"Rep {number}") as rep:
+        with stack.signed_in("responder", "rep", f"Rep {number}") as rep:
             approve(rep)
-    with people.client("marketing", "Mireille Caron") as reader:
+    with stack.signed_in("responder", "marketing", "Mireille Caron") as reader:
         assert groups(reader)[None]["unedited"] == 1.0
         assert groups(reader, by="intent")["devis"]["approved"] == 5
         assert groups(reader, by="language")["fr"]["people"] == 5
@@ -135,14 +118,17 @@ def test_five_people_are_a_group(connection: Connection, people: People) -> None
 
 
 def test_figures_of_few_are_read_once_an_administrator_recorded_that_the_staff_was_consulted(
-    connection: Connection, people: People
+    connection: Connection, stack: Stack
 ) -> None:
     arrive(connection, 1)
     consultation = {"held_on": "2026-03-02", "note": "CSE du 2 mars, point 4"}
-    with people.client("rep", "Awa Ndiaye") as awa, people.client("marketing", "Mireille Caron") as reader:
+    with (
+        stack.signed_in("responder", "rep", "Awa Ndiaye") as awa,
+        stack.signed_in("responder", "marketing", "Mireille Caron") as reader,
+    ):
         approve(awa)
         assert reader.post("/v1/consultations", json=consultation).status_code == 403
-        with people.client("admin", "Ines Roy") as admin:
+        with stack.signed_in("responder", "admin", "Ines Roy") as admin:
             assert admin.post("/v1/consultations", json=consultation).json()["recorded_by"] == "Ines Roy"
             assert groups(reader)[None]["unedited"] == 1.0
             admin.post("/v1/consultations", json={"held_on": None, "note": "mise en cause"})
@@ -150,21 +136,21 @@ def test_figures_of_few_are_read_once_an_administrator_recorded_that_the_staff_w
         assert len(reader.get("/v1/consultations").json()["consultations"]) == 2
 
 
-def test_a_wait_begins_with_the_first_message_nobody_answered(connection: Connection, people: People) -> None:
+def test_a_wait_begins_with_the_first_message_nobody_answered(connection: Connection, stack: Stack) -> None:
     arrive(connection, 1)
     later = message(id="m-again", occurred_at=(ARRIVED + timedelta(hours=1)).isoformat())
     on_records(connection, [record(later | {"lead_id": f"7b0f6f64-5c1f-4a53-9a43-{1:012}"})], drafting())
-    with people.client("rep", "Awa Ndiaye") as awa:
+    with stack.signed_in("responder", "rep", "Awa Ndiaye") as awa:
         approve(awa)
         own = groups(awa, "/v1/value/mine")[None]
         assert own["first_reply_median_h"] == pytest.approx(2, abs=0.9)
 
 
 def test_an_approval_held_back_because_they_wrote_again_is_not_counted_as_approved(
-    connection: Connection, people: People
+    connection: Connection, stack: Stack
 ) -> None:
     arrive(connection, 1)
-    with people.client("rep", "Awa Ndiaye") as awa:
+    with stack.signed_in("responder", "rep", "Awa Ndiaye") as awa:
         approve(awa)
         assert groups(awa, "/v1/value/mine")[None]["approved"] == 1
         again = message(id="m-again", occurred_at=(ARRIVED + timedelta(hours=1)).isoformat())
@@ -185,9 +171,9 @@ def test_an_approval_held_back_because_they_wrote_again_is_not_counted_as_approv
     ],
 )
 def test_a_wrong_question_is_refused_by_its_field(
-    connection: Connection, people: People, query: dict[str, str], field: str
+    connection: Connection, stack: Stack, query: dict[str, str], field: str
 ) -> None:
-    with people.client("marketing", "Mireille Caron") as reader:
+    with stack.signed_in("responder", "marketing", "Mireille Caron") as reader:
         answer = reader.get("/v1/value", params=query)
         assert answer.status_code == 422
         assert field in answer.text

@@ -42,12 +42,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def environment(settings_env: dict[str, str], receiver: Receiver) -> dict[str, str]:
-    return {
-        **settings_env,
-        "WRITEBACK_WEBHOOK_URL": receiver.url,
-        "WRITEBACK_WEBHOOK_SECRET": SECRET,
-        "WRITEBACK_ALLOW_PRIVATE": "1",
-    }
+    return settings_env | receiver.settings
 
 
 def publish(installation: Installation, topic: str, *values: dict[str, Any] | bytes) -> None:

@@ -59,6 +59,14 @@ def answerable(language: str) -> list[tuple[str, str]]:
     return [(text, label) for text, label in found if label != OUT_OF_SCOPE]
 
 
+def ten_of_each(labels: NDArray[Any], seed: int) -> set[int]:
+    """The places of ten drawn rows of each label."""
+    chance = np.random.default_rng(seed)
+    return {
+        int(p) for one in sorted(set(labels)) for p in chance.permutation(np.where(labels == one)[0])[:10]
+    }
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("asked", "answered", "least_first", "least_among_three"),
@@ -104,10 +112,7 @@ def test_ten_examples_an_intent_are_enough(embedder: Embedder, tmp_path: Path) -
     labels = np.array([label for _, label in messages])
     found = []
     for seed in range(5):
-        chance = np.random.default_rng(seed)
-        drawn = {
-            int(p) for one in sorted(set(labels)) for p in chance.permutation(np.where(labels == one)[0])[:10]
-        }
+        drawn = ten_of_each(labels, seed)
         train = written(tmp_path / "train.csv", [messages[p] for p in sorted(drawn)])
         test = written(tmp_path / "test.csv", [m for p, m in enumerate(messages) if p not in drawn])
         found.append(evaluate_files(embedder, train, test, "text", "category", seed=seed)["top1"])
@@ -190,10 +195,7 @@ def test_ten_answers_an_intent_teach_when_to_answer(embedder: Embedder) -> None:
     labels = np.array([label for _, label in messages])
     found = []
     for seed in range(5):
-        chance = np.random.default_rng(seed)
-        drawn = {
-            int(p) for one in sorted(set(labels)) for p in chance.permutation(np.where(labels == one)[0])[:10]
-        }
+        drawn = ten_of_each(labels, seed)
         asked = [row for place, row in enumerate(messages) if place not in drawn]
         asked += strangers[seed % 3 :: 3]  # as many of them a message as in the whole set
         found.append((*ranked_live(embedder, "fr", [messages[p] for p in sorted(drawn)], asked), asked))
